@@ -1,0 +1,32 @@
+# libkeepalive: TCP keepalive for unmodified programs
+# SPDX-License-Identifier: ISC
+
+objects = libkeepalive.so libkeepalive_listen.so
+
+CFLAGS = -O2 -g
+WARNINGS = -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes \
+	-Wmissing-prototypes -Wcast-qual
+
+# What the objects cannot do without: it stands behind the user's flags.
+takes = $(shell $(CC) -Werror $(1) -c -x c /dev/null -o /dev/null \
+	2>/dev/null && echo $(1))
+needed := -fPIC -fvisibility=hidden -D_GNU_SOURCE \
+	$(call takes,-fcf-protection) $(call takes,-mbranch-protection=standard) \
+	-shared -Wl,-z,relro,-z,now,-z,defs,-z,noexecstack,-z,noseparate-code
+
+.PHONY: all
+all: $(objects) ## build both objects (as plain make does)
+
+libkeepalive.so: keepalive.c
+libkeepalive_listen.so: keepalive_listen.c
+$(objects): common.h Makefile
+	$(CC) $(WARNINGS) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(needed) -o $@ \
+		$(filter %.c,$^)
+
+.PHONY: clean
+clean: ## remove what the other targets made
+	rm -rf $(objects) test/build
+
+.PHONY: help
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 12

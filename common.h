@@ -1,0 +1,580 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * What both objects share: the settings, the lines that are written about
+ * them, reading them, applying them, finding the next definition.
+ *
+ * Who includes this has defined OBJECT, the object's name, and CALLS, those of
+ * the calls below that it hooks. All of it runs inside programs that did not
+ * ask for it: nothing here allocates, locks or waits, and every function
+ * leaves errno as it was, but where its comment says otherwise.
+ */
+#undef _FORTIFY_SOURCE /* brings in __*_chk, which musl lacks */
+#define _FILE_OFFSET_BITS 64
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <limits.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#define VERSION "1.0.0"
+#define EXPORT __attribute__((visibility("default")))
+
+#ifndef IPPROTO_MPTCP
+#define IPPROTO_MPTCP 262
+#endif
+
+/* ---- the settings ---- */
+
+/* The calls that set options. */
+enum {
+	AT_SOCKET = 1,
+	AT_CONNECT = 2,
+	AT_LISTEN = 4,
+	AT_LISTEN_AGAIN = 8, /* on a listener that somebody else made */
+	AT_ACCEPT = 16,
+	AT_ALL = 31,
+	AT_CONNECT_LATE = 32, /* after socket() did all that it could */
+};
+
+/* In the order in which their options are set. */
+enum {
+	IDLE,
+	INTERVAL,
+	COUNT,
+	USER_TIMEOUT,
+	SEGMENT_SIZE,
+	WINDOW_CLAMP,
+	SYN_COUNT,
+	DEFER_ACCEPT,
+	KEEPALIVE, /* last: the timer starts once, with the right interval */
+	SETTINGS,
+};
+
+enum { THIS_LIBRARY, LIBKEEPALIVE_0_3, LIBDONTDIE, VOCABULARIES };
+
+/* A user timeout that lets both mechanisms give up together. */
+#define DERIVE (-1)
+
+/*
+ * All that is known about the settings. 0 is in every range and leaves the
+ * option as it is; the rest of a range is the kernel's (do_tcp_setsockopt() in
+ * net/ipv4/tcp.c). SYN count stays off listeners, where it would replace
+ * tcp_synack_retries. Defer accept stays off clients, where it delays the
+ * handshake's last ACK, and off the listeners of others.
+ *
+ * Names are arrays, for each pointer would be a relocation in every process.
+ */
+static const struct setting {
+	char name[VOCABULARIES][24]; /* the first is the option's name too */
+	int min, max;
+	char unit[12];
+	int initial, initial_older; /* the older ones set what they are told */
+	int level, option;
+	unsigned int calls;
+} table[SETTINGS] = {
+	/* clang-format off */
+	[IDLE] = {{"TCP_KEEPIDLE", "KEEPIDLE", "DD_TCP_KEEPALIVE_TIME"},
+		0, 32767, "s", 15, 0, IPPROTO_TCP, TCP_KEEPIDLE, AT_ALL},
+	[INTERVAL] = {{"TCP_KEEPINTVL", "KEEPINTVL", "DD_TCP_KEEPALIVE_INTVL"},
+		0, 32767, "s", 15, 0, IPPROTO_TCP, TCP_KEEPINTVL, AT_ALL},
+	[COUNT] = {{"TCP_KEEPCNT", "KEEPCNT", "DD_TCP_KEEPALIVE_PROBES"},
+		0, 127, "probes", 9, 0, IPPROTO_TCP, TCP_KEEPCNT, AT_ALL},
+	[USER_TIMEOUT] = {{"TCP_USER_TIMEOUT"},
+		DERIVE, INT_MAX, "ms", DERIVE, 0,
+		IPPROTO_TCP, TCP_USER_TIMEOUT, AT_ALL},
+	[SEGMENT_SIZE] = {{"TCP_MAXSEG"},
+		88, 32767, "bytes", 0, 0,
+		IPPROTO_TCP, TCP_MAXSEG, AT_ALL & ~AT_ACCEPT},
+	[WINDOW_CLAMP] = {{"TCP_WINDOW_CLAMP"},
+		0, INT_MAX, "bytes", 0, 0,
+		IPPROTO_TCP, TCP_WINDOW_CLAMP, AT_ALL},
+	[SYN_COUNT] = {{"TCP_SYNCNT"},
+		0, 127, "retransmits", 0, 0,
+		IPPROTO_TCP, TCP_SYNCNT, AT_CONNECT | AT_CONNECT_LATE},
+	[DEFER_ACCEPT] = {{"TCP_DEFER_ACCEPT"},
+		0, INT_MAX, "s", 0, 0,
+		IPPROTO_TCP, TCP_DEFER_ACCEPT, AT_LISTEN},
+	[KEEPALIVE] = {{"SO_KEEPALIVE"}, /* KEEPALIVE turns it off */
+		0, 1, "", 1, 1, SOL_SOCKET, SO_KEEPALIVE, AT_ALL},
+	/* clang-format on */
+};
+
+/* Where lines go: a descriptor, and the file that it was at start. */
+struct output {
+	int fd;
+	dev_t device;
+	ino_t inode;
+};
+#define NOWHERE (-1)
+#define SYSLOG (-2)
+
+/* What the environment asks for. */
+struct settings {
+	int value[SETTINGS]; /* 0: leave it; all of them when off */
+	bool met[VOCABULARIES];
+	bool at_socket;
+	bool read_at_every_call;
+	struct output debug;
+};
+
+static bool is_off(const struct settings *settings)
+{
+	return settings->value[KEEPALIVE] == 0;
+}
+
+/* What was done to a socket. */
+struct done {
+	const char *verdict;
+	int value[SETTINGS]; /* as it was set; 0: was not */
+};
+
+/* ---- lines: none, but for bad values and for debug ---- */
+
+/* The file that fd is now. Changes errno where it is none. */
+static struct output output_to(int fd)
+{
+	struct output output = {.fd = NOWHERE};
+	struct stat file;
+
+	if (fstat(fd, &file) == 0) {
+		output.fd = fd;
+		output.device = file.st_dev;
+		output.inode = file.st_ino;
+	}
+	return output;
+}
+
+/* A line as it grows. What does not fit is cut, and room is left for '\n'. */
+struct line {
+	size_t length;
+	char text[512];
+};
+
+__attribute__((format(printf, 2, 0))) static void add_list(
+	struct line *line, const char *format, va_list arguments)
+{
+	size_t room = sizeof(line->text) - 1 - line->length;
+	int wanted =
+		vsnprintf(line->text + line->length, room, format, arguments);
+
+	if (wanted > 0)
+		line->length +=
+			(size_t)wanted < room ? (size_t)wanted : room - 1;
+}
+
+/* errno is read by %m, and may change. */
+__attribute__((format(printf, 2, 3))) static void add(
+	struct line *line, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	add_list(line, format, arguments);
+	va_end(arguments);
+}
+
+/*
+ * Writes a line or drops it, for no program may wait, die of SIGPIPE or find
+ * it in a file of its own that has the descriptor's number by now. poll() has
+ * more to say than POLLOUT when a pipe's or a socket's reader is gone. Changes
+ * errno; syslog() may allocate and lock, and is for debug alone.
+ */
+static void say(const struct output *output, struct line *line)
+{
+	struct pollfd poll_fd = {.fd = output->fd, .events = POLLOUT};
+	struct output now;
+
+	if (output->fd == SYSLOG) {
+		syslog(LOG_USER | LOG_INFO, "%s", line->text);
+		return;
+	}
+	now = output_to(output->fd);
+	if (now.fd == NOWHERE || now.device != output->device ||
+		now.inode != output->inode)
+		return;
+	if (poll(&poll_fd, 1, 0) != 1 || poll_fd.revents != POLLOUT)
+		return;
+	line->text[line->length++] = '\n';
+	if (write(output->fd, line->text, line->length) < 0)
+		return; /* dropped, too */
+}
+
+/*
+ * Debug's line: the text, then those of the values that are not 0. Not inline,
+ * so that it takes no stack where debug is off.
+ */
+__attribute__((noinline, format(printf, 3, 4))) static void tell(
+	const struct settings *settings, const int value[SETTINGS],
+	const char *format, ...)
+{
+	struct line line = {0};
+	int saved = errno;
+	va_list arguments;
+
+	if (settings->debug.fd == NOWHERE)
+		return;
+	va_start(arguments, format);
+	add_list(&line, format, arguments);
+	va_end(arguments);
+	for (int i = 0; value && i < SETTINGS; i++)
+		if (value[i] != 0)
+			add(&line, " %s=%d", table[i].name[0], value[i]);
+	say(&settings->debug, &line);
+	errno = saved;
+}
+
+/* ---- reading the environment ---- */
+
+/*
+ * A variable's value; NULL where it is not set or empty. In secure-execution
+ * mode nothing is set, for whoever starts a set-user-ID program has no say.
+ */
+static const char *lookup(const char *name)
+{
+	const char *value = secure_getenv(name);
+
+	return value && *value ? value : NULL;
+}
+
+static bool is(const char *name, const char *expected)
+{
+	const char *value = lookup(name);
+
+	return value && strcmp(value, expected) == 0;
+}
+
+/* Whether a list of words, or NULL, has this lower-case one in any case. */
+static bool has_word(const char *list, const char *word)
+{
+	size_t length = strlen(word);
+
+	for (; list; list = strchr(list, ',')) {
+		size_t same = 0;
+
+		list += *list == ',';
+		while (same < length && (list[same] | 0x20) == word[same])
+			same++;
+		if (same == length && (!list[same] || list[same] == ','))
+			return true;
+	}
+	return false;
+}
+
+/* Returns whether text is one of the setting's values, and which. */
+static bool parse(const char *text, const struct setting *setting, int *value)
+{
+	long long number = 0;
+
+	if (strcmp(text, "-1") == 0)
+		number = -1;
+	else
+		for (; *text; text++) {
+			if (*text < '0' || *text > '9' || number > INT_MAX)
+				return false;
+			number = number * 10 + (*text - '0');
+		}
+	if (number != 0 && (number < setting->min || number > setting->max))
+		return false;
+	*value = (int)number;
+	return true;
+}
+
+/* The one thing that is ever said unasked. Changes errno. */
+static void report(
+	const struct setting *setting, const char *name, const char *value)
+{
+	const struct output standard_error = output_to(STDERR_FILENO);
+	struct line line = {0};
+	int i;
+
+	add(&line, OBJECT ": %s=\"", name);
+	for (i = 0; value[i] && i < 32; i++) {
+		unsigned char c = (unsigned char)value[i];
+		bool as_it_is = c >= ' ' && c <= '~' && c != '"' && c != '\\';
+
+		add(&line, as_it_is ? "%c" : "\\x%02x", c);
+	}
+	add(&line, "%s\" is ignored: %s%d to %d %s are allowed",
+		value[i] ? "..." : "", setting->min > 0 ? "0 or " : "",
+		setting->min, setting->max, setting->unit);
+	say(&standard_error, &line);
+}
+
+/*
+ * Reads one setting by all its names. The leftmost good one counts; returns
+ * whether there is one. Changes errno where reports is set.
+ */
+static bool read_setting(const struct setting *setting, int *value,
+	bool met[VOCABULARIES], bool reports)
+{
+	bool found = false;
+
+	for (int i = 0; i < VOCABULARIES; i++) {
+		const char *text = lookup(setting->name[i]);
+		int number;
+
+		if (!text)
+			continue;
+		if (parse(text, setting, &number)) {
+			met[i] = true;
+			if (!found)
+				*value = number;
+			found = true;
+		} else if (reports) {
+			report(setting, setting->name[i], text);
+		}
+	}
+	return found;
+}
+
+/* Debug's output, as the environment says at start. Changes errno. */
+static struct output debug_output(void)
+{
+	const char *value = lookup("LIBKEEPALIVE_DEBUG");
+	struct output output = {.fd = NOWHERE};
+
+	if (value ? strcmp(value, "syslog") == 0 : is("DD_DEBUG", "1"))
+		output.fd = SYSLOG;
+	else if (value)
+		output =
+			output_to(strcmp(value, "stdout") == 0 ? STDOUT_FILENO
+							       : STDERR_FILENO);
+	return output;
+}
+
+/*
+ * The user timeout in ms that ends a connection when its last probe goes
+ * unanswered. The socket's values stand in for those that are 0; DERIVE where
+ * there is no socket to tell them. Changes errno.
+ */
+static int derive(const int value[], int fd)
+{
+	long long all[SETTINGS];
+	long long sum;
+
+	for (int i = IDLE; i <= COUNT; i++) {
+		int own = value[i];
+		socklen_t size = sizeof(own);
+
+		if (own == 0 &&
+			(fd < 0 || getsockopt(fd, table[i].level,
+					   table[i].option, &own, &size) != 0))
+			return DERIVE;
+		all[i] = own;
+	}
+	sum = (all[IDLE] + all[INTERVAL] * all[COUNT]) * 1000;
+	return sum < INT_MAX ? (int)sum : INT_MAX;
+}
+
+/*
+ * Reads all settings but debug. An older library's variable, met here or
+ * already marked as met, brings that library's behaviour. Changes errno where
+ * reports is set.
+ */
+static void read_settings(struct settings *settings, bool reports)
+{
+	const char *words = lookup("KEEPALIVE");
+	bool off = has_word(words, "off");
+	bool *met = settings->met;
+	bool found[SETTINGS] = {0};
+	bool older;
+
+	if (is("DD_USE_KEEPALIVE", "0"))
+		off = met[LIBDONTDIE] = true;
+	if (is("DD_DEBUG", "1"))
+		met[LIBDONTDIE] = true;
+	if (is("DD_EVAL_ENVIRONMENT_ONCE", "0"))
+		settings->read_at_every_call = met[LIBDONTDIE] = true;
+
+	for (int i = 0; i < KEEPALIVE; i++)
+		if (table[i].calls & CALLS)
+			found[i] = read_setting(&table[i], &settings->value[i],
+				met, reports && !off);
+
+	older = met[LIBKEEPALIVE_0_3] || met[LIBDONTDIE];
+	for (int i = 0; i < SETTINGS; i++)
+		if (off)
+			settings->value[i] = 0;
+		else if (!found[i])
+			settings->value[i] = older ? table[i].initial_older
+						   : table[i].initial;
+	if (settings->value[USER_TIMEOUT] == DERIVE)
+		settings->value[USER_TIMEOUT] = derive(settings->value, -1);
+	settings->at_socket = older || has_word(words, "socket");
+}
+
+/* Written by the constructor alone, before started says so. */
+static struct settings at_start;
+static atomic_bool started;
+
+/*
+ * The settings for this call, in *own where they have to be read for it: when
+ * the environment says so, or when another library's constructor makes the
+ * call before ours has run. Nothing is kept then, so that no lock is needed.
+ */
+static const struct settings *settings_now(struct settings *own)
+{
+	int saved = errno;
+	bool is_started = atomic_load_explicit(&started, memory_order_acquire);
+
+	if (is_started && !at_start.read_at_every_call)
+		return &at_start;
+	*own = (struct settings){
+		.met[LIBDONTDIE] = is_started,
+		.debug = is_started ? at_start.debug : debug_output(),
+	};
+	read_settings(own, false);
+	errno = saved;
+	return own;
+}
+
+/* ---- applying the settings ---- */
+
+/*
+ * Whether a socket is TCP, by its own word: the program's address may not be
+ * read. A raw socket of protocol TCP is none. Changes errno.
+ */
+static bool is_tcp(int fd)
+{
+	int protocol = 0, type = 0;
+	socklen_t size = sizeof(int);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &size) != 0)
+		return false;
+	if (protocol != IPPROTO_TCP)
+		return protocol == IPPROTO_MPTCP;
+	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 &&
+	       type == SOCK_STREAM;
+}
+
+/* Returns whether the option was taken. Changes errno. */
+static bool set(const struct settings *settings, int fd,
+	const struct setting *setting, int value)
+{
+	if (setsockopt(fd, setting->level, setting->option, &value,
+		    sizeof(value)) == 0)
+		return true;
+	tell(settings, NULL, "libkeepalive:setsockopt(%s, %d): %m",
+		setting->name[0], value);
+	return false;
+}
+
+/*
+ * Sets on a socket what belongs to this call, each option by itself: a kernel
+ * that lacks one, or has none for MPTCP, gets the others. socket() knows that
+ * its socket is TCP; elsewhere an option that is taken says so, and else the
+ * socket is asked: after a refusal, and before SO_KEEPALIVE, which every kind
+ * takes.
+ */
+static struct done prepare(
+	const struct settings *settings, int fd, unsigned int call)
+{
+	struct done done = {.verdict = "nothing to set"};
+	int saved = errno;
+	bool tcp = call == AT_SOCKET;
+	bool refused = false;
+
+	if (is_off(settings))
+		done.verdict = "off";
+	for (int i = 0; i < SETTINGS; i++) {
+		int value = settings->value[i];
+
+		if (value == 0 || !(table[i].calls & call))
+			continue;
+		if (!tcp && (refused || i == KEEPALIVE)) {
+			tcp = is_tcp(fd);
+			if (!tcp) {
+				done.verdict = "not TCP";
+				break;
+			}
+		}
+		if (value == DERIVE)
+			value = derive(settings->value, fd);
+		if (set(settings, fd, &table[i], value)) {
+			done.verdict = "set";
+			done.value[i] = value;
+			tcp = true;
+		} else {
+			refused = true;
+		}
+	}
+	errno = saved;
+	return done;
+}
+
+/* ---- the next definition ---- */
+
+/*
+ * Defines next_NAME(), which hands a call on to whoever defines NAME after this
+ * object. dlsym() takes the loader's lock, so the constructor looks it up, by
+ * find_NAME(), and only a call before that looks it up for itself.
+ */
+#define NEXT(name, parameters, arguments)                                      \
+	static __typeof__(&name) find_##name(void)                             \
+	{                                                                      \
+		static _Atomic(__typeof__(&name)) found;                       \
+		__typeof__(&name) next =                                       \
+			atomic_load_explicit(&found, memory_order_relaxed);    \
+                                                                               \
+		if (!next) {                                                   \
+			int saved = errno;                                     \
+                                                                               \
+			next = (__typeof__(&name))dlsym(RTLD_NEXT, #name);     \
+			atomic_store_explicit(                                 \
+				&found, next, memory_order_relaxed);           \
+			errno = saved;                                         \
+		}                                                              \
+		return next;                                                   \
+	}                                                                      \
+                                                                               \
+	static int next_##name parameters                                      \
+	{                                                                      \
+		__typeof__(&name) next = find_##name();                        \
+                                                                               \
+		if (next)                                                      \
+			return next arguments;                                 \
+		errno = ENOSYS;                                                \
+		return -1;                                                     \
+	}
+
+/* The constructor's part: the settings that hold from now on. */
+static void read_at_start(void)
+{
+	const bool *met = at_start.met;
+	const char *vocabulary = "libkeepalive";
+	const char *time = "connect()";
+	int saved = errno;
+
+	at_start.debug = debug_output();
+	read_settings(&at_start, true);
+	atomic_store_explicit(&started, true, memory_order_release);
+
+	if (met[LIBKEEPALIVE_0_3] && met[LIBDONTDIE])
+		vocabulary = "libkeepalive 0.3 and libdontdie";
+	else if (met[LIBKEEPALIVE_0_3])
+		vocabulary = "libkeepalive 0.3";
+	else if (met[LIBDONTDIE])
+		vocabulary = "libdontdie";
+	if (CALLS & AT_LISTEN)
+		time = "listen()";
+	else if (at_start.at_socket)
+		time = "socket()";
+	tell(&at_start, at_start.value,
+		OBJECT " " VERSION ": %s, vocabulary of %s, at %s%s:",
+		is_off(&at_start) ? "off" : "on", vocabulary, time,
+		at_start.read_at_every_call ? ", read at every call" : "");
+	errno = saved;
+}
