@@ -3,7 +3,7 @@
 
 objects = libkeepalive.so libkeepalive_listen.so
 
-CFLAGS = -O2 -g
+CFLAGS = -Os -g -fno-plt
 WARNINGS = -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes \
 	-Wmissing-prototypes -Wcast-qual
 
@@ -12,7 +12,7 @@ takes = $(shell $(CC) -Werror $(1) -c -x c /dev/null -o /dev/null \
 	2>/dev/null && echo $(1))
 needed := -fPIC -fvisibility=hidden -D_GNU_SOURCE \
 	$(call takes,-fcf-protection) $(call takes,-mbranch-protection=standard) \
-	-shared -Wl,-z,relro,-z,now,-z,defs,-z,noexecstack,-z,noseparate-code
+	-shared -nostartfiles -funwind-tables -Wl,-z,relro,-z,now,-z,defs,-z,noexecstack,-z,noseparate-code
 
 .PHONY: all
 all: $(objects) ## build both objects (as plain make does)

@@ -259,16 +259,15 @@ static bool is(const char *name, const char *expected)
 /* Whether a list of words, or NULL, has this lower-case one in any case. */
 static bool has_word(const char *list, const char *word)
 {
-	size_t length = strlen(word);
+	while (list && *list) {
+		const char *rest = word;
 
-	for (; list; list = strchr(list, ',')) {
-		size_t same = 0;
-
-		list += *list == ',';
-		while (same < length && (list[same] | 0x20) == word[same])
-			same++;
-		if (same == length && (!list[same] || list[same] == ','))
+		for (; *rest && (*list | 0x20) == *rest; rest++)
+			list++;
+		if (!*rest && (!*list || *list == ','))
 			return true;
+		while (*list && *list++ != ',')
+			;
 	}
 	return false;
 }
