@@ -126,6 +126,7 @@ struct settings {
 	int value[SETTINGS]; /* 0: leave it; all of them when off */
 	bool met[VOCABULARIES];
 	bool at_socket;
+	bool force;
 	bool read_at_every_call;
 	struct output debug;
 };
@@ -413,6 +414,7 @@ static void read_settings(struct settings *settings, bool reports)
 	if (settings->value[USER_TIMEOUT] == DERIVE)
 		settings->value[USER_TIMEOUT] = derive(settings->value, -1);
 	settings->at_socket = older || has_word(words, "socket");
+	settings->force = !off && has_word(words, "force");
 }
 
 /* Written by the constructor alone, before started says so. */
@@ -438,80 +440,6 @@ static const struct settings *settings_now(struct settings *own)
 	read_settings(own, false);
 	errno = saved;
 	return own;
-}
-
-/* ---- applying the settings ---- */
-
-/*
- * Whether a socket is TCP, by its own word: the program's address may not be
- * read. A raw socket of protocol TCP is none. Changes errno.
- */
-static bool is_tcp(int fd)
-{
-	int protocol = 0, type = 0;
-	socklen_t size = sizeof(int);
-
-	if (getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &size) != 0)
-		return false;
-	if (protocol != IPPROTO_TCP)
-		return protocol == IPPROTO_MPTCP;
-	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 &&
-	       type == SOCK_STREAM;
-}
-
-/* Returns whether the option was taken. Changes errno. */
-static bool set(const struct settings *settings, int fd,
-	const struct setting *setting, int value)
-{
-	if (setsockopt(fd, setting->level, setting->option, &value,
-		    sizeof(value)) == 0)
-		return true;
-	tell(settings, NULL, "libkeepalive:setsockopt(%s, %d): %m",
-		setting->name[0], value);
-	return false;
-}
-
-/*
- * Sets on a socket what belongs to this call, each option by itself: a kernel
- * that lacks one, or has none for MPTCP, gets the others. socket() knows that
- * its socket is TCP; elsewhere an option that is taken says so, and else the
- * socket is asked: after a refusal, and before SO_KEEPALIVE, which every kind
- * takes.
- */
-static struct done prepare(
-	const struct settings *settings, int fd, unsigned int call)
-{
-	struct done done = {.verdict = "nothing to set"};
-	int saved = errno;
-	bool tcp = call == AT_SOCKET;
-	bool refused = false;
-
-	if (is_off(settings))
-		done.verdict = "off";
-	for (int i = 0; i < SETTINGS; i++) {
-		int value = settings->value[i];
-
-		if (value == 0 || !(table[i].calls & call))
-			continue;
-		if (!tcp && (refused || i == KEEPALIVE)) {
-			tcp = is_tcp(fd);
-			if (!tcp) {
-				done.verdict = "not TCP";
-				break;
-			}
-		}
-		if (value == DERIVE)
-			value = derive(settings->value, fd);
-		if (set(settings, fd, &table[i], value)) {
-			done.verdict = "set";
-			done.value[i] = value;
-			tcp = true;
-		} else {
-			refused = true;
-		}
-	}
-	errno = saved;
-	return done;
 }
 
 /* ---- the next definition ---- */
@@ -548,6 +476,149 @@ static struct done prepare(
 		errno = ENOSYS;                                                \
 		return -1;                                                     \
 	}
+
+NEXT(setsockopt,
+	(int fd, int level, int option, const void *value, socklen_t length),
+	(fd, level, option, value, length))
+
+/* ---- applying the settings ---- */
+
+/*
+ * Whether a socket is TCP, by its own word: the program's address may not be
+ * read. A raw socket of protocol TCP is none. Changes errno.
+ */
+static bool is_tcp(int fd)
+{
+	int protocol = 0, type = 0;
+	socklen_t size = sizeof(int);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &size) != 0)
+		return false;
+	if (protocol != IPPROTO_TCP)
+		return protocol == IPPROTO_MPTCP;
+	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 &&
+	       type == SOCK_STREAM;
+}
+
+/* Returns whether the option was taken. Changes errno. */
+static bool set(const struct settings *settings, int fd,
+	const struct setting *setting, int value)
+{
+	if (next_setsockopt(fd, setting->level, setting->option, &value,
+		    sizeof(value)) == 0)
+		return true;
+	tell(settings, NULL, "libkeepalive:setsockopt(%s, %d): %m",
+		setting->name[0], value);
+	return false;
+}
+
+/*
+ * Sets on a socket what belongs to this call, each option by itself: a kernel
+ * that lacks one, or has none for MPTCP, gets the others. socket() knows that
+ * its socket is TCP; elsewhere an option that is taken says so, and else the
+ * socket is asked: after a refusal, and before SO_KEEPALIVE, which every kind
+ * takes.
+ */
+static struct done prepare_only(const struct setting *only,
+	const struct settings *settings, int fd, unsigned int call)
+{
+	struct done done = {.verdict = "nothing to set"};
+	int saved = errno;
+	bool tcp = call == AT_SOCKET;
+	bool refused = false;
+
+	if (is_off(settings))
+		done.verdict = "off";
+	for (int i = 0; i < SETTINGS; i++) {
+		int value = settings->value[i];
+
+		if (value == 0 || !(table[i].calls & call) ||
+			(only && only != &table[i]))
+			continue;
+		if (!tcp && (refused || i == KEEPALIVE)) {
+			tcp = is_tcp(fd);
+			if (!tcp) {
+				done.verdict = "not TCP";
+				break;
+			}
+		}
+		if (value == DERIVE)
+			value = derive(settings->value, fd);
+		if (set(settings, fd, &table[i], value)) {
+			done.verdict = "set";
+			done.value[i] = value;
+			tcp = true;
+		} else {
+			refused = true;
+		}
+	}
+	errno = saved;
+	return done;
+}
+
+/* Sets all of them. */
+static struct done prepare(
+	const struct settings *settings, int fd, unsigned int call)
+{
+	return prepare_only(NULL, settings, fd, call);
+}
+
+/* Whether a socket listens. */
+static bool listens(int fd)
+{
+	int saved = errno;
+	int answer = 0;
+	socklen_t size = sizeof(answer);
+	bool told =
+		getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &answer, &size) == 0;
+
+	errno = saved;
+	return told && answer;
+}
+
+/*
+ * Whether force keeps a setting on this socket: the object's word on those
+ * that do not belong on every TCP socket.
+ */
+static bool is_kept_on(int fd, const struct setting *setting);
+
+/* With force, after the program set an option: this library's value again. */
+static void keep(int fd, int level, int option)
+{
+	struct settings own;
+	const struct settings *settings = settings_now(&own);
+	const struct setting *setting = table;
+	struct done done;
+	int saved = errno;
+	int replaced = 0;
+	socklen_t size = sizeof(replaced);
+
+	if (!settings->force)
+		return;
+	while (setting->level != level || setting->option != option)
+		if (++setting == table + SETTINGS)
+			return;
+	if (!is_kept_on(fd, setting))
+		return;
+	if (settings->debug.fd != NOWHERE)
+		getsockopt(fd, level, option, &replaced, &size);
+	done = prepare_only(setting, settings, fd, CALLS);
+	if (done.value[setting - table] != replaced)
+		tell(settings, done.value,
+			OBJECT ": setsockopt(%d): %s in place of %d:", fd,
+			done.verdict, replaced);
+	errno = saved;
+}
+
+EXPORT int setsockopt(
+	int fd, int level, int option, const void *value, socklen_t length)
+{
+	int result = next_setsockopt(fd, level, option, value, length);
+
+	if (result == 0)
+		keep(fd, level, option);
+	return result;
+}
 
 /* The constructor's part: the settings that hold from now on. */
 static void read_at_start(void)

@@ -13,6 +13,7 @@ __attribute__((constructor)) static void start(void)
 {
 	find_connect();
 	find_socket();
+	find_setsockopt();
 	read_at_start();
 }
 
@@ -52,4 +53,9 @@ EXPORT int socket(int domain, int type, int protocol)
 	tell(settings, done.value, OBJECT ": socket(%d, %d, %d) = %d: %s",
 		domain, type, protocol, fd, done.verdict);
 	return fd;
+}
+
+static bool is_kept_on(int fd, const struct setting *setting)
+{
+	return setting != &table[SYN_COUNT] || !listens(fd);
 }

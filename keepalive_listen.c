@@ -16,6 +16,7 @@ __attribute__((constructor)) static void start(void)
 	find_listen();
 	find_accept();
 	find_accept4();
+	find_setsockopt();
 	read_at_start();
 }
 
@@ -55,17 +56,9 @@ static void set_known(int fd, bool is_ours)
 			memory_order_relaxed);
 }
 
-/* Whether a socket listens already: somebody else has called listen(). */
-static bool listens(int fd)
+static bool is_kept_on(int fd, const struct setting *setting)
 {
-	int saved = errno;
-	int answer = 0;
-	socklen_t size = sizeof(answer);
-	bool told =
-		getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &answer, &size) == 0;
-
-	errno = saved;
-	return told && answer;
+	return setting != &table[DEFER_ACCEPT] || is_known(fd);
 }
 
 EXPORT int listen(int fd, int backlog)
