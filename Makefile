@@ -23,6 +23,23 @@ $(objects): common.h Makefile
 	$(CC) $(WARNINGS) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(needed) -o $@ \
 		$(filter %.c,$^)
 
+# The tests' own programs.
+programs = test/build/call test/build/call_early.so
+
+test/build/call: test/call.c
+	@mkdir -p $(@D)
+	$(CC) $(WARNINGS) -D_GNU_SOURCE $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) \
+		-o $@ $<
+
+test/build/call_early.so: test/call.c
+	@mkdir -p $(@D)
+	$(CC) $(WARNINGS) -D_GNU_SOURCE $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) \
+		-DEARLY -fPIC -shared -o $@ $<
+
+.PHONY: test
+test: $(objects) $(programs) ## run the tests
+	test/run
+
 .PHONY: clean
 clean: ## remove what the other targets made
 	rm -rf $(objects) test/build
