@@ -10,7 +10,7 @@ WARNINGS = -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes \
 # What the objects cannot do without: it stands behind the user's flags.
 takes = $(shell $(CC) -Werror $(1) -c -x c /dev/null -o /dev/null \
 	2>/dev/null && echo $(1))
-needed := -fPIC -fvisibility=hidden -D_GNU_SOURCE \
+needed := -fPIC -fvisibility=hidden -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
 	$(call takes,-fcf-protection) $(call takes,-mbranch-protection=standard) \
 	-shared -nostartfiles -funwind-tables -Wl,-z,relro,-z,now,-z,defs,-z,noexecstack,-z,noseparate-code
 
@@ -39,6 +39,10 @@ test/build/call_early.so: test/call.c
 .PHONY: test
 test: $(objects) $(programs) ## run the tests
 	test/run
+
+.PHONY: lint
+lint: ## check the sources, scripts and manuals with every linter
+	test/lint
 
 .PHONY: clean
 clean: ## remove what the other targets made

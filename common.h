@@ -10,7 +10,6 @@
  * leaves errno as it was, but where its comment says otherwise.
  */
 #undef _FORTIFY_SOURCE /* brings in __*_chk, which musl lacks */
-#define _FILE_OFFSET_BITS 64
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -301,7 +300,7 @@ static void report(
 	int i;
 
 	add(&line, OBJECT ": %s=\"", name);
-	for (i = 0; value[i] && i < 32; i++) {
+	for (i = 0; i < 32 && value[i]; i++) {
 		unsigned char c = (unsigned char)value[i];
 		bool as_it_is = c >= ' ' && c <= '~' && c != '"' && c != '\\';
 
