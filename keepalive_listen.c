@@ -26,9 +26,9 @@ __attribute__((constructor)) static void start(void)
  * numbers are taken for somebody else's, whose connections are prepared one by
  * one. fork() copies the bits, exec() drops them.
  *
- * Nobody says here when a listener is closed. The bit then stays until the
- * number is a listener again, and is wrong only for one that was received under
- * that very number without listen(): to tell, every accept() would have to ask.
+ * Nobody says here when a listener is closed. Its bit then stays, and is wrong
+ * only where the program receives somebody else's listener under that very
+ * number: to notice, every accept() would have to ask.
  */
 #define KNOWN_LISTENERS 4096
 static atomic_uint known[KNOWN_LISTENERS / 32];
