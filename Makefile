@@ -23,15 +23,14 @@ $(objects): common.h Makefile
 	$(CC) $(WARNINGS) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(needed) -o $@ \
 		$(filter %.c,$^)
 
-# The tests' own programs.
-programs = test/build/call test/build/call_early.so
+# The tests' own programs: for a preloaded constructor, as an object too.
+programs = test/build/call test/build/call_early.so test/build/sockets
 
-test/build/call: test/call.c
+test/build/%: test/%.c
 	@mkdir -p $(@D)
-	$(CC) $(WARNINGS) -D_GNU_SOURCE $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) \
-		-o $@ $<
+	$(CC) $(WARNINGS) -D_GNU_SOURCE $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $<
 
-test/build/call_early.so: test/call.c
+test/build/%_early.so: test/%.c
 	@mkdir -p $(@D)
 	$(CC) $(WARNINGS) -D_GNU_SOURCE $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) \
 		-DEARLY -fPIC -shared -o $@ $<

@@ -8,8 +8,6 @@
  *
  * An option that a socket does not have, as MPTCP's lack some, is shown as "-".
  */
-#define _GNU_SOURCE
-
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
