@@ -12,6 +12,7 @@ takes = $(shell $(CC) -Werror $(1) -c -x c /dev/null -o /dev/null \
 	2>/dev/null && echo $(1))
 needed := -fPIC -fvisibility=hidden -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
 	$(call takes,-fcf-protection) $(call takes,-mbranch-protection=standard) \
+	-fdebug-prefix-map='$(CURDIR)'=. \
 	-shared -nostartfiles -funwind-tables -Wl,-z,relro,-z,now,-z,defs,-z,noexecstack,-z,noseparate-code
 
 .PHONY: all
