@@ -16,11 +16,12 @@ early=${CALL:-$top/test/build/call}_early.so
 unset "${!TCP_@}" "${!KEEP@}" "${!DD_@}" "${!LIBKEEPALIVE_DEBUG@}" LD_PRELOAD
 
 # preload OBJECTS COMMAND...: runs it as README says. Variables that stand
-# before it hold for the command too.
+# before it hold for the command too. Without the descriptors of bats, its own
+# start at 3.
 preload() {
 	local objects=$1
 	shift
-	LD_PRELOAD=$objects "$@"
+	LD_PRELOAD=$objects "$@" 3>&- 4>&-
 }
 
 # The options of a socket as call's "options" prints them, when nothing has

@@ -1,0 +1,156 @@
+# LIBKEEPALIVE_DEBUG and DD_DEBUG.
+load common
+
+settings='TCP_KEEPIDLE=15 TCP_KEEPINTVL=15 TCP_KEEPCNT=9 TCP_USER_TIMEOUT=150000 SO_KEEPALIVE=1'
+version=$(sed -n 's/^#define VERSION "\(.*\)"/\1/p' "$top/common.h")
+
+@test "debug: the first line tells object, version, vocabulary, time and settings" {
+	LIBKEEPALIVE_DEBUG=1 run -0 preload "$client" /bin/true
+	[ "$output" = "libkeepalive.so $version: on, vocabulary of libkeepalive, at connect(): $settings" ]
+	LIBKEEPALIVE_DEBUG=1 run -0 preload "$listen" /bin/true
+	[ "$output" = "libkeepalive_listen.so $version: on, vocabulary of libkeepalive, at listen(): $settings" ]
+	LIBKEEPALIVE_DEBUG=1 KEEPALIVE=socket TCP_SYNCNT=3 TCP_KEEPIDLE=0 \
+		run -0 preload "$client" /bin/true
+	[ "$output" = "libkeepalive.so $version: on, vocabulary of libkeepalive, at socket(): TCP_KEEPINTVL=15 TCP_KEEPCNT=9 TCP_USER_TIMEOUT=-1 TCP_SYNCNT=3 SO_KEEPALIVE=1" ]
+	LIBKEEPALIVE_DEBUG=1 KEEPIDLE=75 run -0 preload "$client" /bin/true
+	[ "$output" = "libkeepalive.so $version: on, vocabulary of libkeepalive 0.3, at socket(): TCP_KEEPIDLE=75 SO_KEEPALIVE=1" ]
+	LIBKEEPALIVE_DEBUG=1 DD_TCP_KEEPALIVE_TIME=4 DD_EVAL_ENVIRONMENT_ONCE=0 \
+		run -0 preload "$client" /bin/true
+	[ "$output" = "libkeepalive.so $version: on, vocabulary of libdontdie, at socket(), read at every call: TCP_KEEPIDLE=4 SO_KEEPALIVE=1" ]
+	LIBKEEPALIVE_DEBUG=1 DD_TCP_KEEPALIVE_TIME=4 KEEPCNT=5 \
+		run -0 preload "$client" /bin/true
+	[ "$output" = "libkeepalive.so $version: on, vocabulary of libkeepalive 0.3 and libdontdie, at socket(): TCP_KEEPIDLE=4 TCP_KEEPCNT=5 SO_KEEPALIVE=1" ]
+	LIBKEEPALIVE_DEBUG=1 KEEPALIVE=off run -0 preload "$client" /bin/true
+	[ "$output" = "libkeepalive.so $version: off, vocabulary of libkeepalive, at connect():" ]
+}
+
+@test "debug: a line for each call that a hook saw" {
+	LIBKEEPALIVE_DEBUG=1 run -0 --separate-stderr preload "$both" "$call" \
+		socket s inet stream 0 bind s 127.0.0.1:0 listen s \
+		socket c inet stream 0 connect c s accept a s \
+		socket d inet stream 0 connect d s accept4 b s cloexec \
+		socket u inet dgram 0 connect u s \
+		socket n 77 stream 0 listen u accept x u
+	local calls
+	calls=$(sed -n '/socket(2/,$p' <<<"$stderr")
+	[ "$calls" = "libkeepalive.so: socket(2, 1, 0) = 3: left to connect()
+libkeepalive_listen.so: listen(3, 16) = 0: set $settings
+libkeepalive.so: socket(2, 1, 0) = 4: left to connect()
+libkeepalive.so: connect(4): set $settings
+libkeepalive_listen.so: accept(3) = 5: inherits from listen()
+libkeepalive.so: socket(2, 1, 0) = 6: left to connect()
+libkeepalive.so: connect(6): set $settings
+libkeepalive_listen.so: accept4(3) = 7: inherits from listen()
+libkeepalive.so: socket(2, 2, 0) = 8: not TCP
+libkeepalive:setsockopt(TCP_KEEPIDLE, 15): Protocol not available
+libkeepalive.so: connect(8): not TCP
+libkeepalive.so: socket(77, 1, 0) = -1: failed
+libkeepalive:setsockopt(TCP_KEEPIDLE, 15): Protocol not available
+libkeepalive_listen.so: listen(8, 16) = -1: not TCP
+libkeepalive_listen.so: accept(8) = -1: failed" ]
+}
+
+@test "debug: a call that is left alone says why" {
+	LIBKEEPALIVE_DEBUG=1 KEEPALIVE=socket run -0 --separate-stderr \
+		preload "$client" "$call" socket c inet stream 0 \
+		connect c 127.0.0.1:1
+	[[ $stderr == *"libkeepalive.so: socket(2, 1, 0) = 3: set $settings"* ]]
+	[[ $stderr == *"libkeepalive.so: connect(3): nothing to set" ]]
+	LIBKEEPALIVE_DEBUG=1 KEEPALIVE=off run -0 --separate-stderr \
+		preload "$client" "$call" socket c inet stream 0 \
+		connect c 127.0.0.1:1
+	[[ $stderr == *"libkeepalive.so: connect(3): off" ]]
+}
+
+@test "debug: a line for each option that failed, and the others are set" {
+	LIBKEEPALIVE_DEBUG=1 run -0 --separate-stderr preload "$client" "$call" \
+		socket c inet stream mptcp connect c 127.0.0.1:1
+	[[ $stderr == *"
+libkeepalive:setsockopt(TCP_USER_TIMEOUT, 150000): Protocol not available
+libkeepalive.so: connect(3): set TCP_KEEPIDLE=15 TCP_KEEPINTVL=15 TCP_KEEPCNT=9 SO_KEEPALIVE=1" ]]
+}
+
+@test "debug: errno and results stay the program's" {
+	local calls=(socket s inet stream 0 bind s 127.0.0.1:0 listen s
+		socket c inet stream mptcp connect c s accept a s
+		socket u unix stream 0 connect u @nobody accept x u)
+	run -0 preload "" "$call" "${calls[@]}"
+	local plain=$output
+	LIBKEEPALIVE_DEBUG=1 run -0 --separate-stderr preload "$both" \
+		"$call" "${calls[@]}"
+	[ "$output" = "$plain" ]
+}
+
+@test "debug: goes to standard error, or where its value sends it" {
+	LIBKEEPALIVE_DEBUG=anything run -0 --separate-stderr \
+		preload "$client" /bin/true
+	[ -z "$output" ] && [ -n "$stderr" ]
+	LIBKEEPALIVE_DEBUG=stdout run -0 --separate-stderr \
+		preload "$client" /bin/true
+	[ -n "$output" ] && [ -z "$stderr" ]
+	LIBKEEPALIVE_DEBUG=syslog run -0 --separate-stderr \
+		preload "$client" /bin/true
+	[ -z "$output" ] && [ -z "$stderr" ]
+	DD_DEBUG=1 run -0 --separate-stderr preload "$client" /bin/true
+	[ -z "$output" ] && [ -z "$stderr" ]
+	DD_DEBUG=1 LIBKEEPALIVE_DEBUG=stdout run -0 preload "$client" /bin/true
+	[[ $output == *"vocabulary of libdontdie, at socket()"* ]]
+	DD_DEBUG=2 run -0 preload "$client" /bin/true
+	[ -z "$output" ]
+}
+
+@test "debug: is read at start only" {
+	run -0 preload "$client" "$call" setenv LIBKEEPALIVE_DEBUG 1 \
+		socket c inet stream 0
+	[ "$output" = "socket = 3" ]
+	DD_EVAL_ENVIRONMENT_ONCE=0 run -0 preload "$client" "$call" \
+		setenv LIBKEEPALIVE_DEBUG 1 socket c inet stream 0
+	[ "$output" = "socket = 3" ]
+	LIBKEEPALIVE_DEBUG=1 DD_EVAL_ENVIRONMENT_ONCE=0 run -0 preload \
+		"$client" "$call" unsetenv LIBKEEPALIVE_DEBUG \
+		socket c inet stream 0
+	[[ ${lines[1]} == *"socket(2, 1, 0) = 3: set SO_KEEPALIVE=1" ]]
+}
+
+@test "debug: nothing goes into a file that has taken the descriptor's number" {
+	local number value
+	for number in 1 2; do
+		value=$([ $number = 1 ] && echo stdout || echo stderr)
+		LIBKEEPALIVE_DEBUG=$value run -0 preload "$client" "$call" \
+			open f "$BATS_TEST_TMPDIR/$number" dup2 g f $number \
+			socket c inet stream 0 connect c 127.0.0.1:1
+		[[ $output == *"libkeepalive.so $version"* ]]
+		run -1 grep libkeepalive "$BATS_TEST_TMPDIR/$number"
+		[ -e "$BATS_TEST_TMPDIR/$number" ]
+	done
+}
+
+@test "debug: nothing goes into a file that a closed descriptor becomes" {
+	LIBKEEPALIVE_DEBUG=1 run -0 preload "$client" sh -c \
+		'exec "$0" open f "$1" socket c inet stream 0 get f TCP_MAXSEG 2>&-' \
+		"$call" "$BATS_TEST_TMPDIR/file"
+	[ ! -s "$BATS_TEST_TMPDIR/file" ]
+}
+
+@test "debug: a line is one write" {
+	LIBKEEPALIVE_DEBUG=1 strace -qq -e trace=write -P /dev/null \
+		-o "$BATS_TEST_TMPDIR/trace" -E LD_PRELOAD="$client" \
+		"$call" socket c inet stream 0 connect c 127.0.0.1:1 2>/dev/null
+	[ "$(grep -c '^write(2' "$BATS_TEST_TMPDIR/trace")" = 3 ]
+	[ "$(grep -c '^write(2, "libkeepalive.*\(\\n"\|"\.\.\.\), ' \
+		"$BATS_TEST_TMPDIR/trace")" = 3 ]
+}
+
+@test "debug: a full pipe and a pipe without a reader lose lines, nothing else" {
+	mkfifo "$BATS_TEST_TMPDIR/pipe" "$BATS_TEST_TMPDIR/full"
+	exec 7<>"$BATS_TEST_TMPDIR/pipe" 8>"$BATS_TEST_TMPDIR/pipe" 7>&-
+	exec 9<>"$BATS_TEST_TMPDIR/full"
+	dd if=/dev/zero bs=4096 oflag=nonblock >&9 2>/dev/null || true
+	local pipe
+	for pipe in 8 9; do
+		LIBKEEPALIVE_DEBUG=1 run -0 --separate-stderr preload \
+			"$client" timeout 60 sh -c "\"\$0\" \"\$@\" 2>&$pipe" \
+			"$call" socket c inet stream 0 connect c 127.0.0.1:1
+		[ "${lines[1]}" = "connect = -1 ECONNREFUSED" ]
+	done
+}

@@ -1,0 +1,102 @@
+# /etc/ld.so.preload, in a mount namespace that has an /etc of its own.
+load common
+
+# whole_system OBJECTS COMMAND...: runs it where /etc/ld.so.preload names the
+# objects, for the command and all that it starts.
+whole_system() {
+	local room=$BATS_TEST_TMPDIR/etc
+	mkdir -p "$room"
+	unshare --mount bash -euc '
+		mount -t tmpfs none "$0"
+		mkdir "$0/upper" "$0/work"
+		mount -t overlay none -o \
+			"lowerdir=/etc,upperdir=$0/upper,workdir=$0/work" /etc
+		echo "$1" >/etc/ld.so.preload.new
+		mv /etc/ld.so.preload.new /etc/ld.so.preload
+		shift
+		exec "$@"' "$room" "$@" 3>&- 4>&-
+}
+
+connecting='
+import socket
+with socket.create_server(("127.0.0.1", 0)) as server:
+    with socket.create_connection(server.getsockname()) as client:
+        accepted = server.accept()[0]
+        for end in client, accepted:
+            print(end.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE),
+                  end.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE))
+        accepted.close()
+'
+
+@test "/etc/ld.so.preload: programs run as before" {
+	local command
+	for command in 'sh -c "echo \$0; exit 3"' 'ls -l /usr' 'id -u' \
+		'/usr/bin/python3 -c "print(1)"' 'nc -h' 'su -c id' \
+		'cat /no/such/file' 'sh -c "kill -TERM \$\$"'; do
+		run --separate-stderr bash -c "exec $command"
+		local plain_status=$status plain_output=$output \
+			plain_stderr=$stderr
+		# shellcheck disable=SC2031
+		run --separate-stderr whole_system "$both" \
+			bash -c "exec $command"
+		echo "$command"
+		[ "$status" = "$plain_status" ]
+		[ "$output" = "$plain_output" ]
+		[ "$stderr" = "$plain_stderr" ]
+	done
+}
+
+@test "/etc/ld.so.preload: TCP sockets of all programs get the options" {
+	run -0 whole_system "$both" /usr/bin/python3 -c "$connecting"
+	[ "$output" = "1 15
+1 15" ]
+	run -0 whole_system "$client" /usr/bin/python3 -c "$connecting"
+	[ "$output" = "1 15
+0 7200" ]
+	TCP_KEEPIDLE=20 run -0 whole_system "$both" \
+		sh -c '/usr/bin/python3 -c "$0"' "$connecting"
+	[ "$output" = "1 20
+1 20" ]
+}
+
+@test "/etc/ld.so.preload: KEEPALIVE=off opts one run out, in any case" {
+	local off
+	for off in off OFF Off oFf socket,off OFF,force; do
+		KEEPALIVE=$off run -0 whole_system "$both" \
+			/usr/bin/python3 -c "$connecting"
+		[ "$output" = "0 7200
+0 7200" ]
+	done
+	for off in on offf of "off " "'off'"; do
+		KEEPALIVE=$off run -0 whole_system "$both" \
+			/usr/bin/python3 -c "$connecting"
+		[ "$output" = "1 15
+1 15" ]
+	done
+}
+
+@test "/etc/ld.so.preload: together with LD_PRELOAD each object works once" {
+	LIBKEEPALIVE_DEBUG=1 LD_PRELOAD=$client run -0 whole_system "$client" \
+		"$call" socket c inet stream 0 connect c 127.0.0.1:1
+	[ "$(tail -n 4 <<<"$output" | grep -c 'connect(3): set')" = 1 ]
+}
+
+@test "/etc/ld.so.preload: a set-user-ID program has the defaults, and is silent" {
+	chmod 755 "$BATS_TEST_TMPDIR" "$BATS_RUN_TMPDIR"
+	install -m 4755 "$call" "$BATS_TEST_TMPDIR/set-user-id"
+	local as_nobody=(setpriv --reuid 65534 --regid 65534 --clear-groups)
+	TCP_KEEPIDLE=20 TCP_KEEPCNT=bad KEEPALIVE=off LIBKEEPALIVE_DEBUG=1 \
+		run -0 whole_system "$both" "${as_nobody[@]}" \
+		"$BATS_TEST_TMPDIR/set-user-id" print "set-user-ID" \
+		socket c inet stream 0 connect c 127.0.0.1:1 options c
+	[ "${lines[-4]}" = "set-user-ID" ]
+	# setpriv, which is no such program, has told of both objects.
+	[ "$(grep -c libkeepalive <<<"$output")" = 2 ]
+	has -1 "$defaults"
+	# The same program without the bit reads all of them.
+	chmod u-s "$BATS_TEST_TMPDIR/set-user-id"
+	TCP_KEEPIDLE=20 run -0 whole_system "$both" "${as_nobody[@]}" \
+		"$BATS_TEST_TMPDIR/set-user-id" \
+		socket c inet stream 0 connect c 127.0.0.1:1 get c TCP_KEEPIDLE
+	[ "${lines[-1]}" = TCP_KEEPIDLE=20 ]
+}
