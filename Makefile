@@ -41,7 +41,7 @@ test: $(objects) $(programs) ## run the tests
 	test/run
 
 .PHONY: lint
-lint: ## check the sources, scripts and manuals with every linter
+lint: ## check the sources and scripts with every linter
 	test/lint
 
 .PHONY: clean

@@ -1,4 +1,4 @@
-# /etc/ld.so.preload, in a mount namespace that has an /etc of its own.
+# The file /etc/ld.so.preload, in a mount namespace that has an /etc of its own.
 load common
 
 # whole_system OBJECTS COMMAND...: runs it where /etc/ld.so.preload names the
