@@ -11,6 +11,7 @@ listen=$objects/libkeepalive_listen.so
 both=$client:$listen
 call=${CALL:-$top/test/build/call}
 early=${CALL:-$top/test/build/call}_early.so
+sockets=$top/test/build/sockets
 
 # The tests' own environment has none of the library's variables.
 unset "${!TCP_@}" "${!KEEP@}" "${!DD_@}" "${!LIBKEEPALIVE_DEBUG@}" LD_PRELOAD
@@ -41,4 +42,52 @@ has() {
 			return 1
 		}
 	done
+}
+
+# network_calls OBJECTS COMMAND...: runs it and prints the network calls that
+# the kernel saw, in their order: an option that is set as NAME=VALUE (and "!"
+# where it was refused), one that is asked for as NAME?, others by their name.
+network_calls() {
+	local objects=$1 trace=$BATS_TEST_TMPDIR/trace
+	shift
+	strace -qq -f -e trace=network,listen -e signal=none -o "$trace" \
+		-E LD_PRELOAD="$objects" "$@" >"$BATS_TEST_TMPDIR/stdout"
+	sed -E -e 's/^[0-9]+ +//' \
+		-e 's/^setsockopt\(.*, ([A-Z_]+), \[(-?[0-9]+)\].* = -1 .*/\1=\2!/' \
+		-e 's/^setsockopt\(.*, ([A-Z_]+), \[(-?[0-9]+)\].*/\1=\2/' \
+		-e 's/^getsockopt\([^,]*, [^,]*, ([A-Z_]+),.*/\1?/' \
+		-e 's/^([a-z0-9]+)\(.*/\1/' "$trace" | paste -sd ' '
+}
+
+# alone COMMAND [ARGUMENT...]: runs it, a function or a program, in network and
+# process namespaces of its own, which end with it and with all that it started,
+# also when this is interrupted. An ordinary user needs a user namespace.
+alone() {
+	local as=()
+	[ "$EUID" -eq 0 ] || as=(--map-root-user)
+	unshare "${as[@]}" --net --mount --pid --mount-proc --fork --kill-child \
+		bash -euc "$(declare -p client listen both call sockets)
+			$(declare -f); BATS_TEST_TMPDIR=$BATS_TEST_TMPDIR
+			ip link set lo up; \"\$@\"" alone "$@" 3>&-
+}
+
+# await COMMAND...: until it prints something; gives up after 10 s.
+await() {
+	local end=$((SECONDS + 10))
+	until [ -n "$("$@")" ]; do
+		[ "$SECONDS" -lt "$end" ] || {
+			echo "in vain: $*"
+			return 1
+		}
+		sleep 0.02
+	done
+}
+
+# For await: whether somebody listens on this TCP port, or has a connection
+# that is no longer in the listener's queue.
+listening() {
+	ss -Hltn "sport = :$1"
+}
+accepted() {
+	ss -Htnp state established "sport = :$1" | grep users
 }
