@@ -1,7 +1,6 @@
 # The variables of the three older libraries, with the meaning they have there.
 load common
 
-sockets=$top/test/build/sockets
 to_nobody=(socket c inet stream 0 options c connect c 127.0.0.1:1 options c)
 
 # value NAME: an option's value in the last of the lines.
@@ -127,32 +126,14 @@ TCP_KEEPIDLE  = 180
 TCP_KEEPINTVL = 60" ]
 }
 
-# Both run in a network namespace of their own, which ends with its first
-# process and takes all others along.
-alone() {
-	unshare --net --pid --mount-proc --kill-child --fork bash -euc \
-		'ip link set lo up; '"$(declare -f await listening)"'
-		client='"$client"' sockets='"$sockets"'; '"$1" 3>&- 4>&-
-}
-await() {
-	local tries=500
-	until "$@" >/dev/null; do
-		[ $((tries -= 1)) -gt 0 ] || { echo "in vain: $*"; return 1; }
-		sleep 0.02
-	done
-}
-listening() {
-	ss -Hltn "sport = :$1" | grep -q .
-}
-
 @test "libkeepalive 0.3: a server under libkeepalive.so alone, as documented" {
-	run -0 alone '
+	run -0 alone eval '
 		KEEPCNT=20 KEEPIDLE=75 KEEPINTVL=60 \
 			strace -qq -e trace=network -o /dev/stdout \
 			-E LD_PRELOAD=$client nc -d -l 5000 &
 		await listening 5000
 		nc -d 127.0.0.1 5000 &
-		await eval "ss -Htn state established sport = :5000 | grep -q ."
+		await accepted 5000
 		ss -Htno state established sport = :5000'
 	[[ $output == *"timer:(keepalive,1min1"[2-5]sec,0* ||
 		$output == *"timer:(keepalive,7"[2-5]* ]]
@@ -163,7 +144,7 @@ listening() {
 }
 
 @test "libdontdie: its documented example, with Java" {
-	run -0 alone '
+	run -0 alone eval '
 		nc -d -l 5000 &
 		await listening 5000
 		export DD_DEBUG=1 DD_TCP_KEEPALIVE_TIME=4 \
@@ -171,7 +152,7 @@ listening() {
 		LD_PRELOAD=$client java -Xshare:auto -XX:TieredStopAtLevel=1 \
 			'"$BATS_TEST_DIRNAME"'/EchoClient.java 127.0.0.1 5000 &
 		java=$!
-		await eval "ss -Htn state established sport = :5000 | grep -q ."
+		await accepted 5000
 		$sockets $java'
 	[[ ${lines[-1]} == *"SO_KEEPALIVE=1 TCP_KEEPIDLE=4 TCP_KEEPINTVL=5 TCP_KEEPCNT=6 TCP_USER_TIMEOUT=0"* ]]
 }
@@ -183,11 +164,11 @@ listening() {
 		mknod -m 666 /dev/null c 1 3
 		socat -u UNIX-RECV:/dev/log OPEN:/dev/messages,creat,append &
 		trap "kill $!" EXIT
-		await test -S /dev/log
+		await find /dev/log -type s
 		DD_DEBUG=1 DD_TCP_KEEPALIVE_TIME=4 LD_PRELOAD=$0 "$1" \
 			socket c inet6 stream tcp socket u inet dgram 0 \
 			connect c [::1]:1 >/dev/null
-		await grep -q "connect(" /dev/messages
+		await grep "connect(" /dev/messages
 		cat /dev/messages' "$client" "$call" 3>&- 4>&-
 	[[ $output == *"vocabulary of libdontdie, at socket(): TCP_KEEPIDLE=4 SO_KEEPALIVE=1"* ]]
 	[[ $output == *"socket(10, 1, 6) = "*": set TCP_KEEPIDLE=4 SO_KEEPALIVE=1"* ]]
