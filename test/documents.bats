@@ -237,7 +237,7 @@ sandbox() {
 		[ ! -d /var/cache/ldconfig ] ||
 			mount -t tmpfs tmpfs /var/cache/ldconfig
 		cd "$top"
-		exec "$@"
+		exec "$@" 3>&- 4>&- # bats' own
 	SH
 	mkdir -p "$BATS_TEST_TMPDIR/layers"
 	SHELL=/bin/bash unshare "${user[@]}" --mount --net --pid --fork \
@@ -308,13 +308,13 @@ run_blocks() {
 	done
 }
 
+# The first block is the whole set-up, the second the tests: CI's own affair.
+# shellcheck disable=SC2016
 @test "README: every command runs as written, and says what it says there" {
-	# The first is the whole set-up, the second the tests.
+	local install='apt-get install -y $(cat test/packages)' # as it stands
 	blocks sh <"$readme"
-	# shellcheck disable=SC2016 # the README's own words
 	setup=$(cat "$BATS_TEST_TMPDIR/blocks/001.sh")
-	[[ $setup == *'apt-get install -y $(cat test/packages)'* ]]
-	[[ $setup == *'make && make demo' ]]
+	[[ $setup == *"$install' && make && make demo" ]]
 	same "make test" "$(cat "$BATS_TEST_TMPDIR/blocks/002.sh")"
 	rm "$BATS_TEST_TMPDIR"/blocks/00[12].sh
 	run_blocks
@@ -331,12 +331,57 @@ run_blocks() {
 	run_blocks
 }
 
-@test "README: the shell function preloads both objects" {
-	function=$(grep '^keepalive() {' "$readme")
-	run -0 sandbox bash -ec "make install >/dev/null
-		$function
-		LIBKEEPALIVE_DEBUG=stdout keepalive /bin/true"
-	[ "${#lines[@]}" -eq 2 ]
-	has 0 "libkeepalive_listen.so "
-	has 1 "libkeepalive.so "
+# Each case of the manual's RECOVERY in /etc/ld.so.preload, with what the loader
+# says or the status that every program ends with. A shell that runs already
+# goes on, and brings all back without a program's help.
+@test "manual: RECOVERY says what the loader does with a broken object" {
+	cat >"$BATS_TEST_TMPDIR/break" <<-'SH'
+		set -u
+		good=$1 folder=$2
+		mkdir "$folder/directory.so" "$folder/noexec"
+		: >"$folder/empty.so"
+		yes | head -c 9999 >"$folder/text.so"
+		head -c 200 "$good" >"$folder/header.so"
+		head -c 4096 "$good" >"$folder/cut.so"
+		for byte in 4=1 18=267; do # the class and the machine in ELF's header
+			cp "$good" "$folder/$byte.so"
+			printf "\\${byte#*=}" | dd conv=notrunc bs=1 \
+				of="$folder/$byte.so" seek="${byte%=*}" 2>/dev/null
+		done
+		mount -t tmpfs -o noexec tmpfs "$folder/noexec"
+		cp "$good" "$folder/noexec/object.so"
+		echo "int missing(void); int *f(void) { return (int *)missing; }" |
+			gcc -w -shared -fPIC -Wl,-z,now -x c -o "$folder/symbol.so" -
+		for object in missing.so 18=267.so 4=1.so empty.so text.so \
+			directory.so header.so noexec/object.so cut.so symbol.so; do
+			echo "$folder/$object" >/etc/ld.so.preload
+			/bin/true 2>"$folder/said"
+			status=$?
+			: >/etc/ld.so.preload
+			printf '%s %s %s\n' "$object" "$status" "$(cat "$folder/said")"
+		done
+	SH
+	mkdir "$BATS_TEST_TMPDIR/broken"
+	run -0 sandbox bash "$BATS_TEST_TMPDIR/break" "$client" \
+		"$BATS_TEST_TMPDIR/broken"
+	while read -r object status said; do
+		line=$(grep "^$object " <<<"$output")
+		[[ $line =~ ^"$object "$status\ .*"$said" ]] || {
+			echo "$object: $line"
+			return 1
+		}
+		[ "$status" != 0 ] || section RECOVERY | grep -qF "$said"
+	done <<-'CASES'
+		missing.so 0 cannot open shared object file
+		18=267.so 0 cannot open shared object file
+		4=1.so 0 wrong ELF class
+		empty.so 0 file too short
+		text.so 0 invalid ELF header
+		directory.so 0 cannot read file data
+		header.so 0 cannot read file data
+		noexec/object.so 0 failed to map segment from shared object
+		cut.so (135|139)
+		symbol.so 127
+	CASES
+	[ "${#lines[@]}" -ge 10 ]
 }
