@@ -173,7 +173,7 @@ message_patterns() {
 	[ -n "$rows" ]
 	while read -r row; do
 		# Which version it was, the run's table has before the side.
-		pattern=$(sed 's/[][().*^$]/\\&/g; s/ | / |[^|]*| /' <<<"$row")
+		pattern=$(sed 's/[].*^$[]/\\&/g; s/ | / |[^|]*| /' <<<"$row")
 		grep -q "^$pattern\$" "$top/test/PROGRAMS.md" || {
 			echo "$row"
 			return 1
