@@ -82,8 +82,11 @@ with socket.create_server(("127.0.0.1", 0)) as server:
 }
 
 @test "/etc/ld.so.preload: a set-user-ID program has the defaults, and is silent" {
+	# Where nobody may read them, wherever the project lies.
 	chmod 755 "$BATS_TEST_TMPDIR" "$BATS_RUN_TMPDIR"
+	install -m 755 "$client" "$listen" "$BATS_TEST_TMPDIR"
 	install -m 4755 "$call" "$BATS_TEST_TMPDIR/set-user-id"
+	both=$BATS_TEST_TMPDIR/libkeepalive.so:$BATS_TEST_TMPDIR/libkeepalive_listen.so
 	local as_nobody=(setpriv --reuid 65534 --regid 65534 --clear-groups)
 	TCP_KEEPIDLE=20 TCP_KEEPCNT=bad KEEPALIVE=off LIBKEEPALIVE_DEBUG=1 \
 		run -0 whole_system "$both" "${as_nobody[@]}" \
