@@ -653,8 +653,9 @@ static void read_at_start(void)
 	else if (at_start.at_socket)
 		time = "socket()";
 	tell(&at_start, at_start.value,
-		OBJECT " " VERSION ": %s, vocabulary of %s, at %s%s:",
+		OBJECT " " VERSION ": %s, vocabulary of %s, at %s%s%s:",
 		is_off(&at_start) ? "off" : "on", vocabulary, time,
+		at_start.force ? ", by force" : "",
 		at_start.read_at_every_call ? ", read at every call" : "");
 	errno = saved;
 }

@@ -20,6 +20,8 @@ version=$(sed -n 's/^#define VERSION "\(.*\)"/\1/p' "$top/common.h")
 	LIBKEEPALIVE_DEBUG=1 DD_TCP_KEEPALIVE_TIME=4 KEEPCNT=5 \
 		run -0 preload "$client" /bin/true
 	[ "$output" = "libkeepalive.so $version: on, vocabulary of libkeepalive 0.3 and libdontdie, at socket(): TCP_KEEPIDLE=4 TCP_KEEPCNT=5 SO_KEEPALIVE=1" ]
+	LIBKEEPALIVE_DEBUG=1 KEEPALIVE=force run -0 preload "$listen" /bin/true
+	[ "$output" = "libkeepalive_listen.so $version: on, vocabulary of libkeepalive, at listen(), by force: $settings" ]
 	LIBKEEPALIVE_DEBUG=1 KEEPALIVE=off run -0 preload "$client" /bin/true
 	[ "$output" = "libkeepalive.so $version: off, vocabulary of libkeepalive, at connect():" ]
 }

@@ -102,7 +102,7 @@ all_messages() {
 		preload "$both" "$call" $listener $opened accept a s \
 			socket d inet stream 0 connect d s accept4 b s 0 \
 			accept x 99 socket u inet dgram 0 connect u 127.0.0.1:9
-		for variable in KEEPALIVE=off KEEPALIVE=socket KEEPIDLE=75 \
+		for variable in KEEPALIVE=off KEEPALIVE=force KEEPALIVE=socket KEEPIDLE=75 \
 			DD_TCP_KEEPALIVE_TIME=4 \
 			"KEEPIDLE=4 DD_TCP_KEEPALIVE_TIME=4" \
 			DD_EVAL_ENVIRONMENT_ONCE=0 TCP_KEEPIDLE=x TCP_MAXSEG=1; do
