@@ -71,9 +71,9 @@ alone() {
 			ip link set lo up; \"\$@\"" alone "$@" 3>&-
 }
 
-# await COMMAND...: until it prints something; gives up after 10 s.
+# await COMMAND...: until it prints something; gives up after a minute.
 await() {
-	local end=$((SECONDS + 10))
+	local end=$((SECONDS + 60))
 	until [ -n "$("$@")" ]; do
 		[ "$SECONDS" -lt "$end" ] || {
 			echo "in vain: $*"
