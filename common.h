@@ -88,37 +88,39 @@ enum { THIS_LIBRARY, LIBKEEPALIVE_0_3, LIBDONTDIE, VOCABULARIES };
  * Names are arrays, for each pointer would be a relocation in every process.
  */
 static const struct setting {
-	char name[VOCABULARIES][24]; /* the first is the option's name too */
-	int min, max;
+	char name[17]; /* the option's, too */
+	char name_0_3[10];
+	char name_libdontdie[24];
 	char unit[12];
-	int initial, initial_older; /* the older ones set what they are told */
-	int level, option;
-	unsigned int calls;
+	signed char min;
+	int max;
+	signed char initial; /* unless an older library is asked for */
+	unsigned char calls;
+	unsigned char option;
+	unsigned short level;
 } table[SETTINGS] = {
 	/* clang-format off */
-	[IDLE] = {{"TCP_KEEPIDLE", "KEEPIDLE", "DD_TCP_KEEPALIVE_TIME"},
-		0, 32767, "s", 15, 0, IPPROTO_TCP, TCP_KEEPIDLE, AT_ALL},
-	[INTERVAL] = {{"TCP_KEEPINTVL", "KEEPINTVL", "DD_TCP_KEEPALIVE_INTVL"},
-		0, 32767, "s", 15, 0, IPPROTO_TCP, TCP_KEEPINTVL, AT_ALL},
-	[COUNT] = {{"TCP_KEEPCNT", "KEEPCNT", "DD_TCP_KEEPALIVE_PROBES"},
-		0, 127, "probes", 9, 0, IPPROTO_TCP, TCP_KEEPCNT, AT_ALL},
-	[USER_TIMEOUT] = {{"TCP_USER_TIMEOUT"},
-		DERIVE, INT_MAX, "ms", DERIVE, 0,
-		IPPROTO_TCP, TCP_USER_TIMEOUT, AT_ALL},
-	[SEGMENT_SIZE] = {{"TCP_MAXSEG"},
-		88, 32767, "bytes", 0, 0,
-		IPPROTO_TCP, TCP_MAXSEG, AT_ALL & ~AT_ACCEPT},
-	[WINDOW_CLAMP] = {{"TCP_WINDOW_CLAMP"},
-		0, INT_MAX, "bytes", 0, 0,
-		IPPROTO_TCP, TCP_WINDOW_CLAMP, AT_ALL},
-	[SYN_COUNT] = {{"TCP_SYNCNT"},
-		0, 127, "retransmits", 0, 0,
-		IPPROTO_TCP, TCP_SYNCNT, AT_CONNECT | AT_CONNECT_LATE},
-	[DEFER_ACCEPT] = {{"TCP_DEFER_ACCEPT"},
-		0, INT_MAX, "s", 0, 0,
-		IPPROTO_TCP, TCP_DEFER_ACCEPT, AT_LISTEN},
-	[KEEPALIVE] = {{"SO_KEEPALIVE"}, /* KEEPALIVE turns it off */
-		0, 1, "", 1, 1, SOL_SOCKET, SO_KEEPALIVE, AT_ALL},
+	[IDLE] = {"TCP_KEEPIDLE", "KEEPIDLE", "DD_TCP_KEEPALIVE_TIME",
+		"s", 0, 32767, 15, AT_ALL, TCP_KEEPIDLE, IPPROTO_TCP},
+	[INTERVAL] = {"TCP_KEEPINTVL", "KEEPINTVL", "DD_TCP_KEEPALIVE_INTVL",
+		"s", 0, 32767, 15, AT_ALL, TCP_KEEPINTVL, IPPROTO_TCP},
+	[COUNT] = {"TCP_KEEPCNT", "KEEPCNT", "DD_TCP_KEEPALIVE_PROBES",
+		"probes", 0, 127, 9, AT_ALL, TCP_KEEPCNT, IPPROTO_TCP},
+	[USER_TIMEOUT] = {"TCP_USER_TIMEOUT", "", "",
+		"ms", DERIVE, INT_MAX, DERIVE, AT_ALL,
+		TCP_USER_TIMEOUT, IPPROTO_TCP},
+	[SEGMENT_SIZE] = {"TCP_MAXSEG", "", "",
+		"bytes", 88, 32767, 0, AT_ALL & ~AT_ACCEPT,
+		TCP_MAXSEG, IPPROTO_TCP},
+	[WINDOW_CLAMP] = {"TCP_WINDOW_CLAMP", "", "",
+		"bytes", 0, INT_MAX, 0, AT_ALL, TCP_WINDOW_CLAMP, IPPROTO_TCP},
+	[SYN_COUNT] = {"TCP_SYNCNT", "", "",
+		"retransmits", 0, 127, 0, AT_CONNECT | AT_CONNECT_LATE,
+		TCP_SYNCNT, IPPROTO_TCP},
+	[DEFER_ACCEPT] = {"TCP_DEFER_ACCEPT", "", "",
+		"s", 0, INT_MAX, 0, AT_LISTEN, TCP_DEFER_ACCEPT, IPPROTO_TCP},
+	[KEEPALIVE] = {"SO_KEEPALIVE", "", "", /* KEEPALIVE turns it off */
+		"", 0, 1, 1, AT_ALL, SO_KEEPALIVE, SOL_SOCKET},
 	/* clang-format on */
 };
 
@@ -242,7 +244,7 @@ __attribute__((noinline, format(printf, 3, 4))) static void tell(
 	va_end(arguments);
 	for (int i = 0; value && i < SETTINGS; i++)
 		if (value[i] != 0)
-			add(&line, " %s=%d", table[i].name[0], value[i]);
+			add(&line, " %s=%d", table[i].name, value[i]);
 	say(&settings->debug, &line);
 	errno = saved;
 }
@@ -330,10 +332,12 @@ static void report(
 static bool read_setting(const struct setting *setting, int *value,
 	bool met[VOCABULARIES], bool reports)
 {
+	const char *const names[VOCABULARIES] = {
+		setting->name, setting->name_0_3, setting->name_libdontdie};
 	bool found = false;
 
-	for (int i = 0; i < VOCABULARIES; i++) {
-		const char *text = lookup(setting->name[i]);
+	for (int i = 0; i < VOCABULARIES && *names[i]; i++) {
+		const char *text = lookup(names[i]);
 		int number;
 
 		if (!text)
@@ -344,7 +348,7 @@ static bool read_setting(const struct setting *setting, int *value,
 				*value = number;
 			found = true;
 		} else if (reports) {
-			report(setting, setting->name[i], text);
+			report(setting, names[i], text);
 		}
 	}
 	return found;
@@ -419,8 +423,8 @@ static void read_settings(struct settings *settings, bool reports)
 		if (off)
 			settings->value[i] = 0;
 		else if (!found[i])
-			settings->value[i] = older ? table[i].initial_older
-						   : table[i].initial;
+			settings->value[i] =
+				older && i != KEEPALIVE ? 0 : table[i].initial;
 	if (settings->value[USER_TIMEOUT] == DERIVE)
 		settings->value[USER_TIMEOUT] = derive(settings->value, -1);
 	settings->at_socket = older || has_word(words, "socket");
@@ -518,7 +522,7 @@ static bool set(const struct settings *settings, int fd,
 		    sizeof(value)) == 0)
 		return true;
 	tell(settings, NULL, "libkeepalive:setsockopt(%s, %d): %m",
-		setting->name[0], value);
+		setting->name, value);
 	return false;
 }
 

@@ -19,9 +19,10 @@ table() {
 			int main(void)
 			{
 				for (int i = 0; i < KEEPALIVE; i++) {
+					const char *names[] = {table[i].name, table[i].name_0_3, table[i].name_libdontdie};
 					for (int j = 0; j < VOCABULARIES; j++)
-						if (*table[i].name[j])
-							printf("%s ", table[i].name[j]);
+						if (*names[j])
+							printf("%s ", names[j]);
 					printf("%d %d %s %d\n", table[i].min,
 						table[i].max, table[i].unit,
 						table[i].initial);
