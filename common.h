@@ -6,8 +6,8 @@
  *
  * Who includes this has defined OBJECT, the object's name, and CALLS, those of
  * the calls below that it hooks. All of it runs inside programs that did not
- * ask for it: nothing here allocates, locks or waits, and every function
- * leaves errno as it was, but where its comment says otherwise.
+ * ask for it: nothing here allocates, locks or waits. Any function may change
+ * errno; the hooks put it back.
  */
 #undef _FORTIFY_SOURCE /* brings in __*_chk, which musl lacks */
 
@@ -156,7 +156,7 @@ struct done {
 
 /* ---- lines: none, but for bad values and for debug ---- */
 
-/* The file that fd is now. Changes errno where it is none. */
+/* The file that fd is now. */
 static struct output output_to(int fd)
 {
 	struct output output = {.fd = NOWHERE};
@@ -188,7 +188,6 @@ __attribute__((format(printf, 2, 0))) static void add_list(
 			(size_t)wanted < room ? (size_t)wanted : room - 1;
 }
 
-/* errno is read by %m, and may change. */
 __attribute__((format(printf, 2, 3))) static void add(
 	struct line *line, const char *format, ...)
 {
@@ -202,8 +201,8 @@ __attribute__((format(printf, 2, 3))) static void add(
 /*
  * Writes a line or drops it, for no program may wait, die of SIGPIPE or find
  * it in a file of its own that has the descriptor's number by now. poll() has
- * more to say than POLLOUT when a pipe's or a socket's reader is gone. Changes
- * errno; syslog() may allocate and lock, and is for debug alone.
+ * more to say than POLLOUT when a pipe's or a socket's reader is gone.
+ * syslog() may allocate and lock, and is for debug alone.
  */
 static void say(const struct output *output, struct line *line)
 {
@@ -234,7 +233,6 @@ __attribute__((noinline, format(printf, 3, 4))) static void tell(
 	const char *format, ...)
 {
 	struct line line = {0};
-	int saved = errno;
 	va_list arguments;
 
 	if (settings->debug.fd == NOWHERE)
@@ -246,7 +244,6 @@ __attribute__((noinline, format(printf, 3, 4))) static void tell(
 		if (value[i] != 0)
 			add(&line, " %s=%d", table[i].name, value[i]);
 	say(&settings->debug, &line);
-	errno = saved;
 }
 
 /* ---- reading the environment ---- */
@@ -304,7 +301,7 @@ static bool parse(const char *text, const struct setting *setting, int *value)
 	return true;
 }
 
-/* The one thing that is ever said unasked. Changes errno. */
+/* The one thing that is ever said unasked. */
 static void report(
 	const struct setting *setting, const char *name, const char *value)
 {
@@ -327,7 +324,7 @@ static void report(
 
 /*
  * Reads one setting by all its names. The leftmost good one counts; returns
- * whether there is one. Changes errno where reports is set.
+ * whether there is one.
  */
 static bool read_setting(const struct setting *setting, int *value,
 	bool met[VOCABULARIES], bool reports)
@@ -354,7 +351,7 @@ static bool read_setting(const struct setting *setting, int *value,
 	return found;
 }
 
-/* Debug's output, as the environment says at start. Changes errno. */
+/* Debug's output, as the environment says at start. */
 static struct output debug_output(void)
 {
 	const char *value = lookup("LIBKEEPALIVE_DEBUG");
@@ -369,10 +366,18 @@ static struct output debug_output(void)
 	return output;
 }
 
+/* Asks a socket for an option's value; returns whether it told. */
+static bool ask(int fd, int level, int option, int *value)
+{
+	socklen_t size = sizeof(*value);
+
+	return getsockopt(fd, level, option, value, &size) == 0;
+}
+
 /*
  * The user timeout in ms that ends a connection when its last probe goes
  * unanswered. The socket's values stand in for those that are 0; DERIVE where
- * there is no socket to tell them. Changes errno.
+ * there is no socket to tell them.
  */
 static int derive(const int value[], int fd)
 {
@@ -381,11 +386,9 @@ static int derive(const int value[], int fd)
 
 	for (int i = IDLE; i <= COUNT; i++) {
 		int own = value[i];
-		socklen_t size = sizeof(own);
 
-		if (own == 0 &&
-			(fd < 0 || getsockopt(fd, table[i].level,
-					   table[i].option, &own, &size) != 0))
+		if (own == 0 && (fd < 0 || !ask(fd, table[i].level,
+						   table[i].option, &own)))
 			return DERIVE;
 		all[i] = own;
 	}
@@ -395,8 +398,7 @@ static int derive(const int value[], int fd)
 
 /*
  * Reads all settings but debug. An older library's variable, met here or
- * already marked as met, brings that library's behaviour. Changes errno where
- * reports is set.
+ * already marked as met, brings that library's behaviour.
  */
 static void read_settings(struct settings *settings, bool reports)
 {
@@ -442,7 +444,6 @@ static atomic_bool started;
  */
 static const struct settings *settings_now(struct settings *own)
 {
-	int saved = errno;
 	bool is_started = atomic_load_explicit(&started, memory_order_acquire);
 
 	if (is_started && !at_start.read_at_every_call)
@@ -452,7 +453,6 @@ static const struct settings *settings_now(struct settings *own)
 		.debug = is_started ? at_start.debug : debug_output(),
 	};
 	read_settings(own, false);
-	errno = saved;
 	return own;
 }
 
@@ -466,19 +466,9 @@ static const struct settings *settings_now(struct settings *own)
 #define NEXT(name, parameters, arguments)                                      \
 	static __typeof__(&name) find_##name(void)                             \
 	{                                                                      \
-		static _Atomic(__typeof__(&name)) found;                       \
-		__typeof__(&name) next =                                       \
-			atomic_load_explicit(&found, memory_order_relaxed);    \
+		static _Atomic(void *) found;                                  \
                                                                                \
-		if (!next) {                                                   \
-			int saved = errno;                                     \
-                                                                               \
-			next = (__typeof__(&name))dlsym(RTLD_NEXT, #name);     \
-			atomic_store_explicit(                                 \
-				&found, next, memory_order_relaxed);           \
-			errno = saved;                                         \
-		}                                                              \
-		return next;                                                   \
+		return (__typeof__(&name))find(&found, #name);                 \
 	}                                                                      \
                                                                                \
 	static int next_##name parameters                                      \
@@ -491,6 +481,20 @@ static const struct settings *settings_now(struct settings *own)
 		return -1;                                                     \
 	}
 
+static void *find(_Atomic(void *) *found, const char *name)
+{
+	void *next = atomic_load_explicit(found, memory_order_relaxed);
+
+	if (!next) {
+		int saved = errno;
+
+		next = dlsym(RTLD_NEXT, name);
+		atomic_store_explicit(found, next, memory_order_relaxed);
+		errno = saved;
+	}
+	return next;
+}
+
 NEXT(setsockopt,
 	(int fd, int level, int option, const void *value, socklen_t length),
 	(fd, level, option, value, length))
@@ -499,31 +503,41 @@ NEXT(setsockopt,
 
 /*
  * Whether a socket is TCP, by its own word: the program's address may not be
- * read. A raw socket of protocol TCP is none. Changes errno.
+ * read. A raw socket of protocol TCP is none.
  */
 static bool is_tcp(int fd)
 {
-	int protocol = 0, type = 0;
-	socklen_t size = sizeof(int);
+	int protocol, type;
 
-	if (getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &size) != 0)
+	if (!ask(fd, SOL_SOCKET, SO_PROTOCOL, &protocol))
 		return false;
 	if (protocol != IPPROTO_TCP)
 		return protocol == IPPROTO_MPTCP;
-	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 &&
-	       type == SOCK_STREAM;
+	return ask(fd, SOL_SOCKET, SO_TYPE, &type) && type == SOCK_STREAM;
 }
 
-/* Returns whether the option was taken. Changes errno. */
-static bool set(const struct settings *settings, int fd,
-	const struct setting *setting, int value)
+/* Whether a socket listens. */
+static bool listens(int fd)
 {
+	int answer;
+
+	return ask(fd, SOL_SOCKET, SO_ACCEPTCONN, &answer) && answer;
+}
+
+/* Sets one option. Returns its value, or 0 where it was refused. */
+static int set(
+	const struct settings *settings, int fd, const struct setting *setting)
+{
+	int value = settings->value[setting - table];
+
+	if (value == DERIVE)
+		value = derive(settings->value, fd);
 	if (next_setsockopt(fd, setting->level, setting->option, &value,
 		    sizeof(value)) == 0)
-		return true;
+		return value;
 	tell(settings, NULL, "libkeepalive:setsockopt(%s, %d): %m",
 		setting->name, value);
-	return false;
+	return 0;
 }
 
 /*
@@ -533,21 +547,17 @@ static bool set(const struct settings *settings, int fd,
  * socket is asked: after a refusal, and before SO_KEEPALIVE, which every kind
  * takes.
  */
-static struct done prepare_only(const struct setting *only,
+static struct done prepare(
 	const struct settings *settings, int fd, unsigned int call)
 {
 	struct done done = {.verdict = "nothing to set"};
-	int saved = errno;
 	bool tcp = call == AT_SOCKET;
 	bool refused = false;
 
 	if (is_off(settings))
 		done.verdict = "off";
 	for (int i = 0; i < SETTINGS; i++) {
-		int value = settings->value[i];
-
-		if (value == 0 || !(table[i].calls & call) ||
-			(only && only != &table[i]))
+		if (settings->value[i] == 0 || !(table[i].calls & call))
 			continue;
 		if (!tcp && (refused || i == KEEPALIVE)) {
 			tcp = is_tcp(fd);
@@ -556,38 +566,15 @@ static struct done prepare_only(const struct setting *only,
 				break;
 			}
 		}
-		if (value == DERIVE)
-			value = derive(settings->value, fd);
-		if (set(settings, fd, &table[i], value)) {
+		done.value[i] = set(settings, fd, &table[i]);
+		if (done.value[i] != 0) {
 			done.verdict = "set";
-			done.value[i] = value;
 			tcp = true;
 		} else {
 			refused = true;
 		}
 	}
-	errno = saved;
 	return done;
-}
-
-/* Sets all of them. */
-static struct done prepare(
-	const struct settings *settings, int fd, unsigned int call)
-{
-	return prepare_only(NULL, settings, fd, call);
-}
-
-/* Whether a socket listens. */
-static bool listens(int fd)
-{
-	int saved = errno;
-	int answer = 0;
-	socklen_t size = sizeof(answer);
-	bool told =
-		getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &answer, &size) == 0;
-
-	errno = saved;
-	return told && answer;
 }
 
 /*
@@ -596,41 +583,42 @@ static bool listens(int fd)
  */
 static bool is_kept_on(int fd, const struct setting *setting);
 
-/* With force, after the program set an option: this library's value again. */
-static void keep(int fd, int level, int option)
+/*
+ * With force, after the program set an option: this library's value again.
+ * That a socket took a TCP option says that it is TCP.
+ */
+static void keep(const struct settings *settings, int fd, int level, int option)
 {
-	struct settings own;
-	const struct settings *settings = settings_now(&own);
 	const struct setting *setting = table;
-	struct done done;
-	int saved = errno;
-	int replaced = 0;
-	socklen_t size = sizeof(replaced);
+	int replaced = 0, value;
 
-	if (!settings->force)
-		return;
 	while (setting->level != level || setting->option != option)
 		if (++setting == table + SETTINGS)
 			return;
-	if (!is_kept_on(fd, setting))
+	if (settings->value[setting - table] == 0 ||
+		!(setting->calls & CALLS) || !is_kept_on(fd, setting) ||
+		(level == SOL_SOCKET && !is_tcp(fd)))
 		return;
 	if (settings->debug.fd != NOWHERE)
-		getsockopt(fd, level, option, &replaced, &size);
-	done = prepare_only(setting, settings, fd, CALLS);
-	if (done.value[setting - table] != replaced)
-		tell(settings, done.value,
-			OBJECT ": setsockopt(%d): %s in place of %d:", fd,
-			done.verdict, replaced);
-	errno = saved;
+		ask(fd, level, option, &replaced);
+	value = set(settings, fd, setting);
+	if (value != 0 && value != replaced)
+		tell(settings, NULL,
+			OBJECT ": setsockopt(%d): set in place of %d: %s=%d",
+			fd, replaced, setting->name, value);
 }
 
 EXPORT int setsockopt(
 	int fd, int level, int option, const void *value, socklen_t length)
 {
 	int result = next_setsockopt(fd, level, option, value, length);
+	struct settings own;
+	int saved = errno;
+	const struct settings *settings = settings_now(&own);
 
-	if (result == 0)
-		keep(fd, level, option);
+	if (result == 0 && settings->force)
+		keep(settings, fd, level, option);
+	errno = saved;
 	return result;
 }
 

@@ -20,12 +20,14 @@ __attribute__((constructor)) static void start(void)
 EXPORT int connect(int fd, const struct sockaddr *address, socklen_t length)
 {
 	struct settings own;
+	int saved = errno;
 	const struct settings *settings = settings_now(&own);
 	struct done done = prepare(settings, fd,
 		settings->at_socket ? AT_CONNECT_LATE : AT_CONNECT);
 
 	tell(settings, done.value, OBJECT ": connect(%d): %s", fd,
 		done.verdict);
+	errno = saved;
 	return next_connect(fd, address, length);
 }
 
@@ -41,6 +43,7 @@ EXPORT int socket(int domain, int type, int protocol)
 {
 	int fd = next_socket(domain, type, protocol);
 	struct settings own;
+	int saved = errno;
 	const struct settings *settings = settings_now(&own);
 	struct done done = {.verdict = "left to connect()"};
 
@@ -52,6 +55,7 @@ EXPORT int socket(int domain, int type, int protocol)
 		done = prepare(settings, fd, AT_SOCKET);
 	tell(settings, done.value, OBJECT ": socket(%d, %d, %d) = %d: %s",
 		domain, type, protocol, fd, done.verdict);
+	errno = saved;
 	return fd;
 }
 

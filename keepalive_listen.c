@@ -64,16 +64,21 @@ static bool is_kept_on(int fd, const struct setting *setting)
 EXPORT int listen(int fd, int backlog)
 {
 	struct settings own;
+	int saved = errno;
 	const struct settings *settings = settings_now(&own);
 	bool ours = !is_off(settings) && (is_known(fd) || !listens(fd));
 	struct done done =
 		prepare(settings, fd, ours ? AT_LISTEN : AT_LISTEN_AGAIN);
-	int result = next_listen(fd, backlog);
+	int result;
 
+	errno = saved;
+	result = next_listen(fd, backlog);
+	saved = errno;
 	if (result == 0)
 		set_known(fd, ours);
 	tell(settings, done.value, OBJECT ": listen(%d, %d) = %d: %s", fd,
 		backlog, result, done.verdict);
+	errno = saved;
 	return result;
 }
 
@@ -81,6 +86,7 @@ EXPORT int listen(int fd, int backlog)
 static void accepted(const char *name, int listener, int fd)
 {
 	struct settings own;
+	int saved = errno;
 	const struct settings *settings = settings_now(&own);
 	struct done done = {.verdict = "inherits from listen()"};
 
@@ -90,6 +96,7 @@ static void accepted(const char *name, int listener, int fd)
 		done = prepare(settings, fd, AT_ACCEPT);
 	tell(settings, done.value, OBJECT ": %s(%d) = %d: %s", name, listener,
 		fd, done.verdict);
+	errno = saved;
 }
 
 EXPORT int accept(int fd, struct sockaddr *address, socklen_t *length)
