@@ -170,80 +170,48 @@ static struct output output_to(int fd)
 	return output;
 }
 
-/* A line as it grows. What does not fit is cut, and room is left for '\n'. */
-struct line {
-	size_t length;
-	char text[512];
-};
-
-__attribute__((format(printf, 2, 0))) static void add_list(
-	struct line *line, const char *format, va_list arguments)
-{
-	size_t room = sizeof(line->text) - 1 - line->length;
-	int wanted =
-		vsnprintf(line->text + line->length, room, format, arguments);
-
-	if (wanted > 0)
-		line->length +=
-			(size_t)wanted < room ? (size_t)wanted : room - 1;
-}
-
-__attribute__((format(printf, 2, 3))) static void add(
-	struct line *line, const char *format, ...)
-{
-	va_list arguments;
-
-	va_start(arguments, format);
-	add_list(line, format, arguments);
-	va_end(arguments);
-}
-
 /*
- * Writes a line or drops it, for no program may wait, die of SIGPIPE or find
- * it in a file of its own that has the descriptor's number by now. poll() has
- * more to say than POLLOUT when a pipe's or a socket's reader is gone.
- * syslog() may allocate and lock, and is for debug alone.
+ * Writes a line, the text and then those of the values that are not 0, or drops
+ * it: no program may wait, die of SIGPIPE or find it in a file of its own that
+ * has the descriptor's number by now. poll() has more to say than POLLOUT when
+ * a pipe's or a socket's reader is gone. syslog() may allocate and lock, and is
+ * for debug alone. Not inline, so that it takes no stack where debug is off.
  */
-static void say(const struct output *output, struct line *line)
+__attribute__((noinline, format(printf, 3, 4))) static void tell(
+	const struct output *output, const int value[SETTINGS],
+	const char *format, ...)
 {
 	struct pollfd poll_fd = {.fd = output->fd, .events = POLLOUT};
 	struct output now;
+	char line[512];
+	size_t length;
+	va_list arguments;
 
+	if (output->fd == NOWHERE)
+		return;
+	va_start(arguments, format);
+	length = (size_t)vsnprintf(line, sizeof(line), format, arguments);
+	va_end(arguments);
+	for (int i = 0; value && i < SETTINGS; i++)
+		if (value[i] != 0 && length < sizeof(line))
+			length += (size_t)snprintf(line + length,
+				sizeof(line) - length, " %s=%d", table[i].name,
+				value[i]);
 	if (output->fd == SYSLOG) {
-		syslog(LOG_USER | LOG_INFO, "%s", line->text);
+		syslog(LOG_USER | LOG_INFO, "%s", line);
 		return;
 	}
+	if (length >= sizeof(line))
+		length = sizeof(line) - 1;
+	line[length++] = '\n';
 	now = output_to(output->fd);
 	if (now.fd == NOWHERE || now.device != output->device ||
 		now.inode != output->inode)
 		return;
 	if (poll(&poll_fd, 1, 0) != 1 || poll_fd.revents != POLLOUT)
 		return;
-	line->text[line->length++] = '\n';
-	if (write(output->fd, line->text, line->length) < 0)
+	if (write(output->fd, line, length) < 0)
 		return; /* dropped, too */
-}
-
-/*
- * Debug's line: the text, then those of the values that are not 0. Not inline,
- * so that it takes no stack where debug is off.
- */
-__attribute__((noinline, format(printf, 3, 4))) static void tell(
-	const struct settings *settings, const int value[SETTINGS],
-	const char *format, ...)
-{
-	struct line line = {0};
-	va_list arguments;
-
-	if (settings->debug.fd == NOWHERE)
-		return;
-	va_start(arguments, format);
-	add_list(&line, format, arguments);
-	va_end(arguments);
-	for (int i = 0; value && i < SETTINGS; i++)
-		if (value[i] != 0)
-			add(&line, " %s=%d", table[i].name, value[i]);
-	say(&settings->debug, &line);
 }
 
 /* ---- reading the environment ---- */
@@ -306,20 +274,22 @@ static void report(
 	const struct setting *setting, const char *name, const char *value)
 {
 	const struct output standard_error = output_to(STDERR_FILENO);
-	struct line line = {0};
+	char shown[32 * sizeof("\\x00")];
+	int length = 0;
 	int i;
 
-	add(&line, OBJECT ": %s=\"", name);
 	for (i = 0; i < 32 && value[i]; i++) {
 		unsigned char c = (unsigned char)value[i];
 		bool as_it_is = c >= ' ' && c <= '~' && c != '"' && c != '\\';
 
-		add(&line, as_it_is ? "%c" : "\\x%02x", c);
+		length += snprintf(shown + length, sizeof("\\x00"),
+			as_it_is ? "%c" : "\\x%02x", c);
 	}
-	add(&line, "%s\" is ignored: %s%d to %d %s are allowed",
-		value[i] ? "..." : "", setting->min > 0 ? "0 or " : "",
-		setting->min, setting->max, setting->unit);
-	say(&standard_error, &line);
+	tell(&standard_error, NULL,
+		OBJECT ": %s=\"%s%s\" is ignored: %s%d to %d %s are allowed",
+		name, shown, value[i] ? "..." : "",
+		setting->min > 0 ? "0 or " : "", setting->min, setting->max,
+		setting->unit);
 }
 
 /*
@@ -535,7 +505,7 @@ static int set(
 	if (next_setsockopt(fd, setting->level, setting->option, &value,
 		    sizeof(value)) == 0)
 		return value;
-	tell(settings, NULL, "libkeepalive:setsockopt(%s, %d): %m",
+	tell(&settings->debug, NULL, "libkeepalive:setsockopt(%s, %d): %m",
 		setting->name, value);
 	return 0;
 }
@@ -603,7 +573,7 @@ static void keep(const struct settings *settings, int fd, int level, int option)
 		ask(fd, level, option, &replaced);
 	value = set(settings, fd, setting);
 	if (value != 0 && value != replaced)
-		tell(settings, NULL,
+		tell(&settings->debug, NULL,
 			OBJECT ": setsockopt(%d): set in place of %d: %s=%d",
 			fd, replaced, setting->name, value);
 }
@@ -644,7 +614,7 @@ static void read_at_start(void)
 		time = "listen()";
 	else if (at_start.at_socket)
 		time = "socket()";
-	tell(&at_start, at_start.value,
+	tell(&at_start.debug, at_start.value,
 		OBJECT " " VERSION ": %s, vocabulary of %s, at %s%s%s:",
 		is_off(&at_start) ? "off" : "on", vocabulary, time,
 		at_start.force ? ", by force" : "",

@@ -25,7 +25,7 @@ EXPORT int connect(int fd, const struct sockaddr *address, socklen_t length)
 	struct done done = prepare(settings, fd,
 		settings->at_socket ? AT_CONNECT_LATE : AT_CONNECT);
 
-	tell(settings, done.value, OBJECT ": connect(%d): %s", fd,
+	tell(&settings->debug, done.value, OBJECT ": connect(%d): %s", fd,
 		done.verdict);
 	errno = saved;
 	return next_connect(fd, address, length);
@@ -53,8 +53,9 @@ EXPORT int socket(int domain, int type, int protocol)
 		done.verdict = "not TCP";
 	else if (settings->at_socket)
 		done = prepare(settings, fd, AT_SOCKET);
-	tell(settings, done.value, OBJECT ": socket(%d, %d, %d) = %d: %s",
-		domain, type, protocol, fd, done.verdict);
+	tell(&settings->debug, done.value,
+		OBJECT ": socket(%d, %d, %d) = %d: %s", domain, type, protocol,
+		fd, done.verdict);
 	errno = saved;
 	return fd;
 }

@@ -21,39 +21,29 @@ __attribute__((constructor)) static void start(void)
 }
 
 /*
- * The listeners that this program made, a bit for each descriptor: what they
+ * The listeners that this program made, by their descriptors: what they
  * accept has inherited the options, and costs nothing. Listeners with higher
  * numbers are taken for somebody else's, whose connections are prepared one by
- * one. fork() copies the bits, exec() drops them.
+ * one. fork() copies this, exec() drops it.
  *
- * Nobody says here when a listener is closed. Its bit then stays, and is wrong
+ * Nobody says here when a listener is closed. It then stays known, which is wrong
  * only where the program receives somebody else's listener under that very
  * number: to notice, every accept() would have to ask.
  */
-#define KNOWN_LISTENERS 4096
-static atomic_uint known[KNOWN_LISTENERS / 32];
+#define KNOWN_LISTENERS 2048
+static atomic_bool known[KNOWN_LISTENERS];
 
 static bool is_known(int fd)
 {
-	unsigned int bit = (unsigned int)fd;
-
-	return bit < KNOWN_LISTENERS &&
-	       (atomic_load_explicit(&known[bit / 32], memory_order_relaxed) &
-		       1U << bit % 32);
+	return fd >= 0 && fd < KNOWN_LISTENERS &&
+	       atomic_load_explicit(&known[fd], memory_order_relaxed);
 }
 
 static void set_known(int fd, bool is_ours)
 {
-	unsigned int bit = (unsigned int)fd;
-
-	if (bit >= KNOWN_LISTENERS || is_known(fd) == is_ours)
-		return;
-	if (is_ours)
-		atomic_fetch_or_explicit(
-			&known[bit / 32], 1U << bit % 32, memory_order_relaxed);
-	else
-		atomic_fetch_and_explicit(&known[bit / 32], ~(1U << bit % 32),
-			memory_order_relaxed);
+	if (fd >= 0 && fd < KNOWN_LISTENERS)
+		atomic_store_explicit(
+			&known[fd], is_ours, memory_order_relaxed);
 }
 
 static bool is_kept_on(int fd, const struct setting *setting)
@@ -76,14 +66,14 @@ EXPORT int listen(int fd, int backlog)
 	saved = errno;
 	if (result == 0)
 		set_known(fd, ours);
-	tell(settings, done.value, OBJECT ": listen(%d, %d) = %d: %s", fd,
-		backlog, result, done.verdict);
+	tell(&settings->debug, done.value, OBJECT ": listen(%d, %d) = %d: %s",
+		fd, backlog, result, done.verdict);
 	errno = saved;
 	return result;
 }
 
-/* After accept() and accept4(). */
-static void accepted(const char *name, int listener, int fd)
+/* After accept() and accept4(). Returns the connection. */
+static int accepted(const char *name, int listener, int fd)
 {
 	struct settings own;
 	int saved = errno;
@@ -94,24 +84,20 @@ static void accepted(const char *name, int listener, int fd)
 		done.verdict = "failed";
 	else if (!is_known(listener))
 		done = prepare(settings, fd, AT_ACCEPT);
-	tell(settings, done.value, OBJECT ": %s(%d) = %d: %s", name, listener,
-		fd, done.verdict);
+	tell(&settings->debug, done.value, OBJECT ": %s(%d) = %d: %s", name,
+		listener, fd, done.verdict);
 	errno = saved;
+	return fd;
 }
 
 EXPORT int accept(int fd, struct sockaddr *address, socklen_t *length)
 {
-	int connection = next_accept(fd, address, length);
-
-	accepted("accept", fd, connection);
-	return connection;
+	return accepted("accept", fd, next_accept(fd, address, length));
 }
 
 EXPORT int accept4(
 	int fd, struct sockaddr *address, socklen_t *length, int flags)
 {
-	int connection = next_accept4(fd, address, length, flags);
-
-	accepted("accept4", fd, connection);
-	return connection;
+	return accepted(
+		"accept4", fd, next_accept4(fd, address, length, flags));
 }
