@@ -86,8 +86,10 @@ enum { THIS_LIBRARY, LIBKEEPALIVE_0_3, LIBDONTDIE, VOCABULARIES };
  * handshake's last ACK, and off the listeners of others.
  *
  * Names are arrays, for each pointer would be a relocation in every process.
+ * Not const, so that there is data in the file for the page that the state is
+ * on: where there is none, the loader makes one more system call.
  */
-static const struct setting {
+static struct setting {
 	char name[17]; /* the option's, too */
 	char name_0_3[10];
 	char name_libdontdie[24];
@@ -445,12 +447,10 @@ static const struct settings *settings_now(struct settings *own)
 	{                                                                      \
 		__typeof__(&name) next = find_##name();                        \
                                                                                \
-		if (next)                                                      \
-			return next arguments;                                 \
-		errno = ENOSYS;                                                \
-		return -1;                                                     \
+		return next ? next arguments : -1;                             \
 	}
 
+/* Sets errno where there is none. */
 static void *find(_Atomic(void *) *found, const char *name)
 {
 	void *next = atomic_load_explicit(found, memory_order_relaxed);
@@ -460,7 +460,7 @@ static void *find(_Atomic(void *) *found, const char *name)
 
 		next = dlsym(RTLD_NEXT, name);
 		atomic_store_explicit(found, next, memory_order_relaxed);
-		errno = saved;
+		errno = next ? saved : ENOSYS;
 	}
 	return next;
 }
@@ -495,18 +495,17 @@ static bool listens(int fd)
 }
 
 /* Sets one option. Returns its value, or 0 where it was refused. */
-static int set(
-	const struct settings *settings, int fd, const struct setting *setting)
+static int set(const struct settings *settings, int fd, int i)
 {
-	int value = settings->value[setting - table];
+	int value = settings->value[i];
 
 	if (value == DERIVE)
 		value = derive(settings->value, fd);
-	if (next_setsockopt(fd, setting->level, setting->option, &value,
+	if (next_setsockopt(fd, table[i].level, table[i].option, &value,
 		    sizeof(value)) == 0)
 		return value;
 	tell(&settings->debug, NULL, "libkeepalive:setsockopt(%s, %d): %m",
-		setting->name, value);
+		table[i].name, value);
 	return 0;
 }
 
@@ -536,7 +535,7 @@ static struct done prepare(
 				break;
 			}
 		}
-		done.value[i] = set(settings, fd, &table[i]);
+		done.value[i] = set(settings, fd, i);
 		if (done.value[i] != 0) {
 			done.verdict = "set";
 			tcp = true;
@@ -551,7 +550,7 @@ static struct done prepare(
  * Whether force keeps a setting on this socket: the object's word on those
  * that do not belong on every TCP socket.
  */
-static bool is_kept_on(int fd, const struct setting *setting);
+static bool is_kept_on(int fd, int setting);
 
 /*
  * With force, after the program set an option: this library's value again.
@@ -559,23 +558,23 @@ static bool is_kept_on(int fd, const struct setting *setting);
  */
 static void keep(const struct settings *settings, int fd, int level, int option)
 {
-	const struct setting *setting = table;
-	int replaced = 0, value;
+	int replaced = 0;
+	int value;
+	int i = 0;
 
-	while (setting->level != level || setting->option != option)
-		if (++setting == table + SETTINGS)
+	while (table[i].level != level || table[i].option != option)
+		if (++i == SETTINGS)
 			return;
-	if (settings->value[setting - table] == 0 ||
-		!(setting->calls & CALLS) || !is_kept_on(fd, setting) ||
-		(level == SOL_SOCKET && !is_tcp(fd)))
+	if (settings->value[i] == 0 || !(table[i].calls & CALLS) ||
+		!is_kept_on(fd, i) || (i == KEEPALIVE && !is_tcp(fd)))
 		return;
 	if (settings->debug.fd != NOWHERE)
 		ask(fd, level, option, &replaced);
-	value = set(settings, fd, setting);
+	value = set(settings, fd, i);
 	if (value != 0 && value != replaced)
 		tell(&settings->debug, NULL,
 			OBJECT ": setsockopt(%d): set in place of %d: %s=%d",
-			fd, replaced, setting->name, value);
+			fd, replaced, table[i].name, value);
 }
 
 EXPORT int setsockopt(

@@ -60,7 +60,7 @@ EXPORT int socket(int domain, int type, int protocol)
 	return fd;
 }
 
-static bool is_kept_on(int fd, const struct setting *setting)
+static bool is_kept_on(int fd, int setting)
 {
-	return setting != &table[SYN_COUNT] || !listens(fd);
+	return setting != SYN_COUNT || !listens(fd);
 }

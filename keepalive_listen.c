@@ -26,9 +26,9 @@ __attribute__((constructor)) static void start(void)
  * numbers are taken for somebody else's, whose connections are prepared one by
  * one. fork() copies this, exec() drops it.
  *
- * Nobody says here when a listener is closed. It then stays known, which is wrong
- * only where the program receives somebody else's listener under that very
- * number: to notice, every accept() would have to ask.
+ * Nobody says here when a listener is closed. It then stays known, which is
+ * wrong only where the program receives somebody else's listener under that
+ * very number: to notice, every accept() would have to ask.
  */
 #define KNOWN_LISTENERS 2048
 static atomic_bool known[KNOWN_LISTENERS];
@@ -46,9 +46,9 @@ static void set_known(int fd, bool is_ours)
 			&known[fd], is_ours, memory_order_relaxed);
 }
 
-static bool is_kept_on(int fd, const struct setting *setting)
+static bool is_kept_on(int fd, int setting)
 {
-	return setting != &table[DEFER_ACCEPT] || is_known(fd);
+	return setting != DEFER_ACCEPT || is_known(fd);
 }
 
 EXPORT int listen(int fd, int backlog)

@@ -12,7 +12,7 @@ table() {
 			#define OBJECT ""
 			#define CALLS AT_ALL
 			#include "common.h"
-			static bool is_kept_on(int fd, const struct setting *setting)
+			static bool is_kept_on(int fd, int setting)
 			{
 				return fd && setting;
 			}
