@@ -36,6 +36,48 @@ test/build/%_early.so: test/%.c
 	$(CC) $(WARNINGS) -D_GNU_SOURCE $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) \
 		-DEARLY -fPIC -shared -o $@ $<
 
+# GNU's names for where things go.
+prefix = /usr/local
+exec_prefix = $(prefix)
+libdir = $(exec_prefix)/lib
+datarootdir = $(prefix)/share
+mandir = $(datarootdir)/man
+docdir = $(datarootdir)/doc/libkeepalive
+installed = $(objects:%=$(libdir)/%) $(docdir)/README.md $(docdir)/LICENSE \
+	$(patsubst man/%,$(mandir)/man7/%,$(wildcard man/*.7))
+preload = $(DESTDIR)/etc/ld.so.preload
+
+# A library's bare name is looked up in a cache, that root keeps.
+cache = PATH="$$PATH:/sbin"; [ -n '$(DESTDIR)' ] || [ "$$(id -u)" != 0 ] || \
+	! command -v ldconfig >/dev/null || ldconfig
+
+.PHONY: install
+install: all ## put the objects, the manual and README below prefix
+	@set -eu; for to in $(installed); do \
+		name=$${to##*/}; new="$(DESTDIR)$${to%/*}/.$$name.new"; \
+		install -D -m 644 "$$(find $$name man/$$name 2>/dev/null)" "$$new"; \
+		mv -fT "$$new" "$(DESTDIR)$$to"; echo "$(DESTDIR)$$to"; \
+	done # by rename, for what runs has the old object mapped
+	@$(cache)
+
+.PHONY: uninstall
+uninstall: ## remove what install put there
+	@! lines=$$(grep -E '^[^#]*libkeepalive(_listen)?\.so' '$(preload)' \
+		2>/dev/null) || { printf '%s\n' 'First delete from $(preload),' \
+		'or every program complains when it starts:' "$$lines"; exit 1; }
+	rm -f $(installed:%='$(DESTDIR)%')
+	[ ! -d '$(DESTDIR)$(docdir)' ] || \
+		rmdir --ignore-fail-on-non-empty '$(DESTDIR)$(docdir)'
+	@$(cache)
+
+release = libkeepalive-$(shell git show HEAD:common.h | \
+	sed -n 's/^.define VERSION "\(.*\)"/\1/p')
+
+.PHONY: dist
+dist: ## make a tarball of the last commit
+	git -c tar.umask=022 archive -o $(release).tar --prefix=$(release)/ HEAD
+	gzip -9fn $(release).tar
+
 .PHONY: test
 test: $(objects) $(programs) ## run the tests
 	test/run
@@ -46,7 +88,7 @@ lint: ## check the sources and scripts with every linter
 
 .PHONY: clean
 clean: ## remove what the other targets made
-	rm -rf $(objects) test/build
+	rm -rf $(objects) test/build libkeepalive-*.tar*
 
 .PHONY: help
 help: ## list the targets
