@@ -3,17 +3,18 @@
 
 objects = libkeepalive.so libkeepalive_listen.so
 
-CFLAGS = -Os -g -fno-plt
 WARNINGS = -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes \
 	-Wmissing-prototypes -Wcast-qual
 
-# What the objects cannot do without: it stands behind the user's flags.
+# CFLAGS is the user's; what the objects cannot do without stands behind it.
 takes = $(shell $(CC) -Werror $(1) -c -x c /dev/null -o /dev/null \
 	2>/dev/null && echo $(1))
+CFLAGS = -Os -g -fno-plt
 needed := -fPIC -fvisibility=hidden -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
 	$(call takes,-fcf-protection) $(call takes,-mbranch-protection=standard) \
-	-fdebug-prefix-map='$(CURDIR)'=. \
-	-shared -nostartfiles -funwind-tables -Wl,-z,relro,-z,now,-z,defs,-z,noexecstack,-z,noseparate-code
+	$(call takes,-mgeneral-regs-only) -funwind-tables \
+	-fdebug-prefix-map='$(CURDIR)'=. -shared -nostartfiles \
+	-Wl,-z,relro,-z,now,-z,defs,-z,noexecstack,-z,noseparate-code
 
 .PHONY: all
 all: $(objects) ## build both objects (as plain make does)

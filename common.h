@@ -6,8 +6,8 @@
  *
  * Who includes this has defined OBJECT, the object's name, and CALLS, those of
  * the calls below that it hooks. All of it runs inside programs that did not
- * ask for it: nothing here allocates, locks or waits. Any function may change
- * errno; the hooks put it back.
+ * ask for it: nothing here allocates, locks or waits, but for dlsym(). Any
+ * function may change errno; the hooks put it back.
  */
 #undef _FORTIFY_SOURCE /* brings in __*_chk, which musl lacks */
 
@@ -25,7 +25,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <syslog.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define VERSION "1.0.0"
@@ -77,6 +77,7 @@ enum { THIS_LIBRARY, LIBKEEPALIVE_0_3, LIBDONTDIE, VOCABULARIES };
 
 /* A user timeout that lets both mechanisms give up together. */
 #define DERIVE (-1)
+#define UNSET INT_MIN
 
 /*
  * All that is known about the settings. 0 is in every range and leaves the
@@ -134,6 +135,8 @@ struct output {
 };
 #define NOWHERE (-1)
 #define SYSLOG (-2)
+#define PRIORITY "<14>" /* the log's: user, informational (RFC 3164) */
+#define PRIORITY_LENGTH (sizeof(PRIORITY) - 1)
 
 /* What the environment asks for. */
 struct settings {
@@ -173,11 +176,31 @@ static struct output output_to(int fd)
 }
 
 /*
+ * Sends a line to the system's log. Not by syslog(), which waits and locks, and
+ * keeps a descriptor that the program may close and use for something else; and
+ * not by functions that hooks, ours too, would see.
+ */
+static void log_line(const char *line, size_t length)
+{
+	static const struct {
+		sa_family_t family;
+		char path[sizeof("/dev/log")];
+	} log = {AF_UNIX, "/dev/log"};
+	long fd = syscall(SYS_socket, AF_UNIX,
+		SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return;
+	syscall(SYS_sendto, fd, line, length, MSG_NOSIGNAL, &log, sizeof(log));
+	syscall(SYS_close, fd);
+}
+
+/*
  * Writes a line, the text and then those of the values that are not 0, or drops
  * it: no program may wait, die of SIGPIPE or find it in a file of its own that
  * has the descriptor's number by now. poll() has more to say than POLLOUT when
- * a pipe's or a socket's reader is gone. syslog() may allocate and lock, and is
- * for debug alone. Not inline, so that it takes no stack where debug is off.
+ * a pipe's or a socket's reader is gone. Not inline, so that it takes no stack
+ * where debug is off.
  */
 __attribute__((noinline, format(printf, 3, 4))) static void tell(
 	const struct output *output, const int value[SETTINGS],
@@ -185,26 +208,27 @@ __attribute__((noinline, format(printf, 3, 4))) static void tell(
 {
 	struct pollfd poll_fd = {.fd = output->fd, .events = POLLOUT};
 	struct output now;
-	char line[512];
+	char line[512]; /* the longest is of 350 */
 	size_t length;
 	va_list arguments;
 
 	if (output->fd == NOWHERE)
 		return;
+	memcpy(line, PRIORITY, PRIORITY_LENGTH);
 	va_start(arguments, format);
-	length = (size_t)vsnprintf(line, sizeof(line), format, arguments);
+	length = PRIORITY_LENGTH + (size_t)vsnprintf(line + PRIORITY_LENGTH,
+					   sizeof(line) - PRIORITY_LENGTH,
+					   format, arguments);
 	va_end(arguments);
 	for (int i = 0; value && i < SETTINGS; i++)
-		if (value[i] != 0 && length < sizeof(line))
+		if (value[i] != 0)
 			length += (size_t)snprintf(line + length,
 				sizeof(line) - length, " %s=%d", table[i].name,
 				value[i]);
 	if (output->fd == SYSLOG) {
-		syslog(LOG_USER | LOG_INFO, "%s", line);
+		log_line(line, length);
 		return;
 	}
-	if (length >= sizeof(line))
-		length = sizeof(line) - 1;
 	line[length++] = '\n';
 	now = output_to(output->fd);
 	if (now.fd == NOWHERE || now.device != output->device ||
@@ -212,7 +236,8 @@ __attribute__((noinline, format(printf, 3, 4))) static void tell(
 		return;
 	if (poll(&poll_fd, 1, 0) != 1 || poll_fd.revents != POLLOUT)
 		return;
-	if (write(output->fd, line, length) < 0)
+	if (write(output->fd, line + PRIORITY_LENGTH,
+		    length - PRIORITY_LENGTH) < 0)
 		return; /* dropped, too */
 }
 
@@ -294,33 +319,23 @@ static void report(
 		setting->unit);
 }
 
-/*
- * Reads one setting by all its names. The leftmost good one counts; returns
- * whether there is one.
- */
-static bool read_setting(const struct setting *setting, int *value,
+/* Reads one setting by all its names; the leftmost good one counts. */
+static void read_setting(const struct setting *setting, int *value,
 	bool met[VOCABULARIES], bool reports)
 {
 	const char *const names[VOCABULARIES] = {
 		setting->name, setting->name_0_3, setting->name_libdontdie};
-	bool found = false;
 
-	for (int i = 0; i < VOCABULARIES && *names[i]; i++) {
+	for (int i = VOCABULARIES - 1; i >= 0; i--) {
 		const char *text = lookup(names[i]);
-		int number;
 
 		if (!text)
 			continue;
-		if (parse(text, setting, &number)) {
+		if (parse(text, setting, value))
 			met[i] = true;
-			if (!found)
-				*value = number;
-			found = true;
-		} else if (reports) {
+		else if (reports)
 			report(setting, names[i], text);
-		}
 	}
-	return found;
 }
 
 /* Debug's output, as the environment says at start. */
@@ -353,18 +368,14 @@ static bool ask(int fd, int level, int option, int *value)
  */
 static int derive(const int value[], int fd)
 {
-	long long all[SETTINGS];
+	int all[] = {value[IDLE], value[INTERVAL], value[COUNT]};
 	long long sum;
 
-	for (int i = IDLE; i <= COUNT; i++) {
-		int own = value[i];
-
-		if (own == 0 && (fd < 0 || !ask(fd, table[i].level,
-						   table[i].option, &own)))
+	for (int i = IDLE; i <= COUNT; i++)
+		if (all[i] == 0 &&
+			!ask(fd, table[i].level, table[i].option, &all[i]))
 			return DERIVE;
-		all[i] = own;
-	}
-	sum = (all[IDLE] + all[INTERVAL] * all[COUNT]) * 1000;
+	sum = (all[IDLE] + (long long)all[INTERVAL] * all[COUNT]) * 1000;
 	return sum < INT_MAX ? (int)sum : INT_MAX;
 }
 
@@ -377,7 +388,6 @@ static void read_settings(struct settings *settings, bool reports)
 	const char *words = lookup("KEEPALIVE");
 	bool off = has_word(words, "off");
 	bool *met = settings->met;
-	bool found[SETTINGS] = {0};
 	bool older;
 
 	if (is("DD_USE_KEEPALIVE", "0"))
@@ -387,16 +397,17 @@ static void read_settings(struct settings *settings, bool reports)
 	if (is("DD_EVAL_ENVIRONMENT_ONCE", "0"))
 		settings->read_at_every_call = met[LIBDONTDIE] = true;
 
-	for (int i = 0; i < KEEPALIVE; i++)
-		if (table[i].calls & CALLS)
-			found[i] = read_setting(&table[i], &settings->value[i],
-				met, reports && !off);
-
+	for (int i = 0; i < SETTINGS; i++) {
+		settings->value[i] = UNSET;
+		if (i < KEEPALIVE && table[i].calls & CALLS)
+			read_setting(&table[i], &settings->value[i], met,
+				reports && !off);
+	}
 	older = met[LIBKEEPALIVE_0_3] || met[LIBDONTDIE];
 	for (int i = 0; i < SETTINGS; i++)
 		if (off)
 			settings->value[i] = 0;
-		else if (!found[i])
+		else if (settings->value[i] == UNSET)
 			settings->value[i] =
 				older && i != KEEPALIVE ? 0 : table[i].initial;
 	if (settings->value[USER_TIMEOUT] == DERIVE)
@@ -541,6 +552,8 @@ static struct done prepare(
 			tcp = true;
 		} else {
 			refused = true;
+			if (!tcp)
+				done.verdict = "refused";
 		}
 	}
 	return done;

@@ -21,8 +21,8 @@ __attribute__((constructor)) static void start(void)
 }
 
 /*
- * The listeners that this program made, by their descriptors: what they
- * accept has inherited the options, and costs nothing. Listeners with higher
+ * The listeners that this program made, by their descriptors: what they accept
+ * has inherited the options, and costs nothing. Listeners with higher
  * numbers are taken for somebody else's, whose connections are prepared one by
  * one. fork() copies this, exec() drops it.
  *
