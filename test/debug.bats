@@ -156,3 +156,24 @@ libkeepalive.so: connect(3): set TCP_KEEPIDLE=15 TCP_KEEPINTVL=15 TCP_KEEPCNT=9 
 		[ "${lines[1]}" = "connect = -1 ECONNREFUSED" ]
 	done
 }
+
+# silent_log [VARIABLE]: nobody reads this log. It takes ten lines and no more.
+silent_log() {
+	mount -t tmpfs none /dev
+	mknod -m 666 /dev/null c 1 3
+	echo 10 >/proc/sys/net/unix/max_dgram_qlen
+	local i many=()
+	for ((i = 0; i < 50; i++)); do
+		many+=(socket "s$i" inet dgram 0)
+	done
+	"$call" socket log unix dgram 0 bind log /dev/log exec \
+		env "$@" LD_PRELOAD="$client" timeout 60 "$call" "${many[@]}"
+}
+
+@test "debug: syslog keeps no descriptor, and is not waited for" {
+	run -0 alone silent_log
+	local plain=$output
+	run -0 alone silent_log DD_DEBUG=1
+	[ "${#lines[@]}" = 52 ]
+	[ "$output" = "$plain" ]
+}
