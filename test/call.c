@@ -9,6 +9,7 @@
  * earlier command gave to its result, or a number. The commands are at the end.
  */
 #include <arpa/inet.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -422,6 +423,35 @@ static void do_clearenv(char **to)
 	clearenv();
 }
 
+static void do_noenviron(char **to)
+{
+	(void)to;
+	environ = NULL;
+}
+
+/* A constructor of the file's then makes the calls of the variable EARLY. */
+static void do_dlopen(char **to)
+{
+	int flags = strcmp(to[1], "deepbind") == 0 ? RTLD_DEEPBIND : 0;
+
+	if (!dlopen(to[0], RTLD_NOW | flags))
+		die("dlopen", dlerror());
+}
+
+static char **at_exit, **at_the_end;
+
+/* The rest of the command line is for a handler of exit(). */
+static void do_atexit(char **to)
+{
+	at_exit = to;
+}
+
+/* The rest of the command line is for a destructor. */
+static void do_destructor(char **to)
+{
+	at_the_end = to;
+}
+
 static void do_print(char **to)
 {
 	puts(to[0]);
@@ -490,6 +520,10 @@ static const struct {
 	{"setenv", 2, do_setenv, "VARIABLE VALUE"},
 	{"unsetenv", 1, do_unsetenv, "VARIABLE"},
 	{"clearenv", 0, do_clearenv, ""},
+	{"noenviron", 0, do_noenviron, ""},
+	{"dlopen", 2, do_dlopen, "FILE now|deepbind"},
+	{"atexit", 0, do_atexit, ""},
+	{"destructor", 0, do_destructor, ""},
 	{"print", 1, do_print, "TEXT"},
 	{"fork", 0, do_fork, ""},
 	{"exec", 1, do_exec, "PROGRAM [ARGUMENT...]"},
@@ -516,8 +550,22 @@ static int run(char **next)
 			die("too few arguments", commands[i].name);
 		commands[i].run(to);
 		fflush(stdout);
+		if (to == at_exit || to == at_the_end)
+			break;
 	}
 	return 0;
+}
+
+static void exiting(void)
+{
+	if (at_exit)
+		run(at_exit);
+}
+
+__attribute__((destructor)) static void ending(void)
+{
+	if (at_the_end)
+		run(at_the_end);
 }
 
 #ifdef EARLY
@@ -528,7 +576,7 @@ static int run(char **next)
 __attribute__((constructor)) static void early(void)
 {
 	static char text[1024];
-	char *words_of_text[64];
+	static char *words_of_text[64];
 	size_t count = 0;
 	const char *calls = getenv("EARLY");
 
@@ -540,11 +588,13 @@ __attribute__((constructor)) static void early(void)
 		next = strtok(NULL, " "))
 		words_of_text[count++] = next;
 	words_of_text[count] = NULL;
+	atexit(exiting);
 	run(words_of_text);
 }
 #else
 int main(int count, char **arguments)
 {
+	atexit(exiting);
 	if (count > 1)
 		return run(arguments + 1);
 	for (size_t i = 0; i < COUNT(commands); i++)
