@@ -26,7 +26,8 @@ $(objects): common.h Makefile
 		$(filter %.c,$^)
 
 # The tests' own programs: for a preloaded constructor, as an object too.
-programs = test/build/call test/build/call_early.so test/build/sockets
+programs = test/build/call test/build/call_early.so test/build/sockets \
+	test/build/view test/build/interposer_early.so
 
 test/build/%: test/%.c
 	@mkdir -p $(@D)

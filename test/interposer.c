@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * Somebody else's preloaded object: it hooks the same calls as the library's
+ * objects, writes a letter for each to the descriptor that the variable
+ * INTERPOSER names, and hands the call on.
+ */
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define INTERPOSE(name, letter, parameters, arguments)                         \
+	int name parameters                                                    \
+	{                                                                      \
+		__typeof__(&name) next =                                       \
+			(__typeof__(&name))dlsym(RTLD_NEXT, #name);            \
+                                                                               \
+		note(letter);                                                  \
+		return next arguments;                                         \
+	}
+
+static void note(char letter)
+{
+	const char *to = getenv("INTERPOSER");
+	int saved = errno;
+
+	if (to && write(atoi(to), &letter, 1) != 1)
+		abort();
+	errno = saved;
+}
+
+INTERPOSE(socket, 's', (int domain, int type, int protocol),
+	(domain, type, protocol))
+INTERPOSE(connect, 'c',
+	(int fd, const struct sockaddr *address, socklen_t length),
+	(fd, address, length))
+INTERPOSE(listen, 'l', (int fd, int backlog), (fd, backlog))
+INTERPOSE(accept, 'a', (int fd, struct sockaddr *address, socklen_t *length),
+	(fd, address, length))
+INTERPOSE(accept4, 'A',
+	(int fd, struct sockaddr *address, socklen_t *length, int flags),
+	(fd, address, length, flags))
+INTERPOSE(setsockopt, 'o',
+	(int fd, int level, int option, const void *value, socklen_t length),
+	(fd, level, option, value, length))
