@@ -373,7 +373,8 @@ static int derive(const int value[], int fd)
 
 	for (int i = IDLE; i <= COUNT; i++)
 		if (all[i] == 0 &&
-			!ask(fd, table[i].level, table[i].option, &all[i]))
+			(fd < 0 || !ask(fd, table[i].level, table[i].option,
+					   &all[i])))
 			return DERIVE;
 	sum = (all[IDLE] + (long long)all[INTERVAL] * all[COUNT]) * 1000;
 	return sum < INT_MAX ? (int)sum : INT_MAX;
