@@ -83,7 +83,7 @@ is_hardened() {
 }
 
 @test "objects: the user's flags are added and take nothing away" {
-	run -0 build gcc CFLAGS='-O2 -fvisibility=default -fcf-protection=none' \
+	run -0 build gcc CFLAGS='-O2 -fno-pic -fvisibility=default -fcf-protection=none' \
 		CPPFLAGS='-D_FORTIFY_SOURCE=2 -DUSERS_OWN' \
 		LDFLAGS='-Wl,-z,norelro,-z,lazy,-z,separate-code,-z,execstack'
 	local object

@@ -81,25 +81,29 @@ with socket.create_server(("127.0.0.1", 0)) as server:
 	[ "$(tail -n 4 <<<"$output" | grep -c 'connect(3): set')" = 1 ]
 }
 
-@test "/etc/ld.so.preload: a set-user-ID program has the defaults, and is silent" {
+@test "/etc/ld.so.preload: in secure-execution mode the defaults hold, in silence" {
 	# Where nobody may read them, wherever the project lies.
 	chmod 755 "$BATS_TEST_TMPDIR" "$BATS_RUN_TMPDIR"
 	install -m 755 "$client" "$listen" "$BATS_TEST_TMPDIR"
-	install -m 4755 "$call" "$BATS_TEST_TMPDIR/set-user-id"
 	both=$BATS_TEST_TMPDIR/libkeepalive.so:$BATS_TEST_TMPDIR/libkeepalive_listen.so
+	local program=$BATS_TEST_TMPDIR/program bestow
 	local as_nobody=(setpriv --reuid 65534 --regid 65534 --clear-groups)
-	TCP_KEEPIDLE=20 TCP_KEEPCNT=bad KEEPALIVE=off LIBKEEPALIVE_DEBUG=1 \
-		run -0 whole_system "$both" "${as_nobody[@]}" \
-		"$BATS_TEST_TMPDIR/set-user-id" print "set-user-ID" \
-		socket c inet stream 0 connect c 127.0.0.1:1 options c
-	[ "${lines[-4]}" = "set-user-ID" ]
-	# setpriv, which is no such program, has told of both objects.
-	[ "$(grep -c libkeepalive <<<"$output")" = 2 ]
-	has -1 "$defaults"
-	# The same program without the bit reads all of them.
-	chmod u-s "$BATS_TEST_TMPDIR/set-user-id"
-	TCP_KEEPIDLE=20 run -0 whole_system "$both" "${as_nobody[@]}" \
-		"$BATS_TEST_TMPDIR/set-user-id" \
+	for bestow in 'chmod u+s' 'chmod g+s' 'setcap cap_net_raw+ep'; do
+		echo "$bestow"
+		install -m 755 "$call" "$program"
+		$bestow "$program"
+		TCP_KEEPIDLE=20 TCP_KEEPCNT=bad KEEPALIVE=off LIBKEEPALIVE_DEBUG=1 \
+			run -0 whole_system "$both" "${as_nobody[@]}" "$program" \
+			print ran socket c inet stream 0 \
+			connect c 127.0.0.1:1 options c
+		[ "${lines[-4]}" = ran ]
+		# setpriv, which is no such program, has told of both objects.
+		[ "$(grep -c libkeepalive <<<"$output")" = 2 ]
+		has -1 "$defaults"
+	done
+	# The same program without any of them reads the environment.
+	install -m 755 "$call" "$program"
+	TCP_KEEPIDLE=20 run -0 whole_system "$both" "${as_nobody[@]}" "$program" \
 		socket c inet stream 0 connect c 127.0.0.1:1 get c TCP_KEEPIDLE
 	[ "${lines[-1]}" = TCP_KEEPIDLE=20 ]
 }

@@ -1,15 +1,16 @@
 # Bad values: one line each on standard error, and the value is not set.
 load common
 
-# said NAME VALUE: what the client object says of that value.
+# said NAME VALUE [OBJECT]: what the object, else the client's, says of it.
 said() {
-	env "$1=$2" LD_PRELOAD="$client" true 2>&1
+	env "$1=$2" LD_PRELOAD="${3:-$client}" true 2>&1
 }
 
 @test "bad value: each form that is no decimal number is reported and not set" {
 	local value
 	for value in text 15s +15 -15 --1 -0 ' 15' '15 ' '1 5' 1.5 15.0 1e1 0x10 \
-		99999999999999999999 -99999999999999999999 $'15\n'; do
+		99999999999999999999 -99999999999999999999 \
+		4294967311 18446744073709551631 $'15\n'; do
 		TCP_KEEPIDLE=$value run -0 --separate-stderr preload "$client" \
 			"$call" socket c inet stream 0 connect c 127.0.0.1:1 \
 			get c TCP_KEEPIDLE
@@ -19,17 +20,18 @@ said() {
 }
 
 @test "bad value: each setting is good to the ends of its range, and no further" {
-	local name min max unit low
-	while read -r name min max unit; do
-		low=$((min - 1))
-		[ "$min" -ne 88 ] || min="0 or 88"
-		[ -z "$(said "$name" 0)" ]
-		[ -z "$(said "$name" "$max")" ]
-		[ -z "$(said "$name" "${min##* }")" ]
-		[ "$(said "$name" $low)" = \
-			"libkeepalive.so: $name=\"$low\" is ignored: $min to $max $unit are allowed" ]
-		[ "$(said "$name" $((max + 1)))" = \
-			"libkeepalive.so: $name=\"$((max + 1))\" is ignored: $min to $max $unit are allowed" ]
+	local name min max unit object allowed value
+	while read -r name min max unit object; do
+		object=$objects/${object:-libkeepalive.so}
+		allowed="$min to $max $unit are allowed"
+		[ "$min" -ne 88 ] || allowed="0 or $allowed"
+		for value in 0 "$min" "$max"; do
+			[ -z "$(said "$name" "$value" "$object")" ]
+		done
+		for value in $((min - 1)) $((max + 1)); do
+			[ "$(said "$name" "$value" "$object")" = \
+				"${object##*/}: $name=\"$value\" is ignored: $allowed" ]
+		done
 	done <<-END
 		TCP_KEEPIDLE 0 32767 s
 		KEEPIDLE 0 32767 s
@@ -42,6 +44,7 @@ said() {
 		DD_TCP_KEEPALIVE_PROBES 0 127 probes
 		TCP_USER_TIMEOUT -1 2147483647 ms
 		TCP_SYNCNT 0 127 retransmits
+		TCP_DEFER_ACCEPT 0 2147483647 s libkeepalive_listen.so
 		TCP_MAXSEG 88 32767 bytes
 		TCP_WINDOW_CLAMP 0 2147483647 bytes
 	END

@@ -23,6 +23,9 @@ value() {
 		run -0 env "$oldest=23" "$own=" "$older=" \
 			LD_PRELOAD="$client" "$call" "${to_nobody[@]}"
 		[ "$(value "$setting")" = 23 ]
+		run -0 env "$oldest=23" "$own=0" "$older=22" \
+			LD_PRELOAD="$client" "$call" "${to_nobody[@]}"
+		has -1 "${untouched/KEEPALIVE=0/KEEPALIVE=1}"
 	done <<-END
 		TCP_KEEPIDLE TCP_KEEPIDLE KEEPIDLE DD_TCP_KEEPALIVE_TIME
 		TCP_KEEPINTVL TCP_KEEPINTVL KEEPINTVL DD_TCP_KEEPALIVE_INTVL
@@ -191,4 +194,24 @@ TCP_KEEPINTVL = 60" ]
 	[ "$(grep -o '_.*' <<<"$output" | paste -sd ' ')" = "_KEEPIDLE=30 _KEEPIDLE=40 _KEEPIDLE=7200 _KEEPALIVE=1 _KEEPALIVE=0 _KEEPALIVE=1" ]
 	DD_TCP_KEEPALIVE_TIME=30 run -0 preload "$client" "$call" "${calls[@]}"
 	[ "$(grep -o '_.*' <<<"$output" | paste -sd ' ')" = "_KEEPIDLE=30 _KEEPIDLE=30 _KEEPIDLE=30 _KEEPALIVE=1 _KEEPALIVE=1 _KEEPALIVE=1" ]
+}
+
+@test "libdontdie: DD_EVAL_ENVIRONMENT_ONCE=0 holds for listen() and accept() too" {
+	# A listener of somebody else's is descriptor 100.
+	DD_EVAL_ENVIRONMENT_ONCE=0 run -0 "$call" \
+		socket s inet stream 0 bind s 127.0.0.1:0 listen s dup2 l s 100 \
+		socket c inet stream 0 connect c s \
+		exec env LD_PRELOAD="$listen" "$call" \
+		setenv DD_TCP_KEEPALIVE_TIME 20 socket s inet stream 0 listen s \
+		get s TCP_KEEPIDLE setenv DD_TCP_KEEPALIVE_TIME 30 \
+		accept a 100 get a TCP_KEEPIDLE
+	has -3 TCP_KEEPIDLE=20
+	has -1 TCP_KEEPIDLE=30
+}
+
+@test "libdontdie: what is read at every call is never reported, and not set" {
+	DD_EVAL_ENVIRONMENT_ONCE=0 run -0 preload "$client" "$call" \
+		setenv DD_TCP_KEEPALIVE_TIME 2x socket c inet stream 0 options c
+	[ "${#lines[@]}" = 2 ]
+	has 1 "${untouched/KEEPALIVE=0/KEEPALIVE=1}"
 }
