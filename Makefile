@@ -84,6 +84,17 @@ dist: ## make a tarball of the last commit
 test: $(objects) $(programs) ## run the tests
 	test/run
 
+.PHONY: demo
+demo: $(objects) test/build/sockets ## show what the library does
+	test/demo
+
+.PHONY: timeline
+timeline: $(objects) ## draw test/timeline.svg from the packets of a run
+	@mkdir -p test/build
+	test/firewall test/build/packets
+	test/timeline <test/build/packets >test/build/timeline.svg
+	mv test/build/timeline.svg test
+
 .PHONY: lint
 lint: ## check the sources and scripts with every linter
 	test/lint

@@ -1,0 +1,83 @@
+# make demo, from beginning to end.
+load common
+
+# The verdict of each lane, and the line that says what changed.
+has_shown_all() {
+	grep -q '^What changed, on both sides: SO_KEEPALIVE 0 -> 1, TCP_KEEPIDLE 7200 -> 15, TCP_KEEPINTVL 75 -> 15, TCP_USER_TIMEOUT 0 -> 150000$' <<<"$output"
+	[[ ${lines[-3]} == 'LOST   without the library: 0 probes, '*' packets dropped' ]]
+	[[ ${lines[-2]} =~ ^'ALIVE  libkeepalive.so on the client: '[3-9]' probes, 0 packets dropped'$ ]]
+	[[ ${lines[-1]} =~ ^'ALIVE  libkeepalive_listen.so on the server: '[3-9]' probes, 0 packets dropped'$ ]]
+}
+
+# A copy for whoever runs it, wherever the project lies.
+copy() {
+	chmod 755 "$BATS_TEST_TMPDIR" "$BATS_RUN_TMPDIR"
+	mkdir -p "$BATS_TEST_TMPDIR/copy/test/build"
+	cp "$top"/*.so "$BATS_TEST_TMPDIR/copy"
+	cp "$top"/test/{demo,firewall,timeline} "$BATS_TEST_TMPDIR/copy/test"
+	cp "$top/test/build/sockets" "$BATS_TEST_TMPDIR/copy/test/build"
+	demo=$BATS_TEST_TMPDIR/copy/test/demo
+}
+
+@test "demo: shows the options, the timeline and each lane's verdict" {
+	run -0 "$top/test/demo" 3>&- 4>&-
+	has_shown_all
+	[ -z "$(ip netns list)" ]
+}
+
+@test "demo: works for an ordinary user where user namespaces are allowed" {
+	copy
+	run -0 setpriv --reuid 65534 --regid 65534 --clear-groups \
+		"$demo" 3>&- 4>&-
+	has_shown_all
+}
+
+@test "demo: says in one line why part two is left out, and shows part one" {
+	copy
+	# No more user namespaces in this one.
+	run -0 unshare --user --map-root-user bash -c \
+		'echo 0 >/proc/sys/user/max_user_namespaces &&
+			echo 0 >/proc/sys/user/max_net_namespaces && exec "$0"' \
+		"$demo" 3>&- 4>&-
+	[[ $output == *"What changed, on both sides: SO_KEEPALIVE 0 -> 1"* ]]
+	[[ ${lines[-1]} == "Part two, the firewall, is left out: "* ]]
+}
+
+@test "demo: a missing tool is named in one line" {
+	mkdir "$BATS_TEST_TMPDIR/bin"
+	ln -s "$(command -v bash)" "$(command -v dirname)" "$BATS_TEST_TMPDIR/bin"
+	run -1 env PATH="$BATS_TEST_TMPDIR/bin" bash -c \
+		'sed() { :; }; . "$0"' <(sed 's|:/usr/sbin:/sbin||; s|^cd .*|:|' \
+		"$top/test/demo")
+	[ "${#lines[@]}" = 1 ]
+	[ "$output" = "The demo needs tools that are not here: apt-get install iproute2 util-linux netcat-openbsd" ]
+}
+
+@test "demo: interrupted, it leaves nothing behind" {
+	setsid "$top/test/demo" >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- 4>&- &
+	local demo=$!
+	await grep 'say nothing' "$BATS_TEST_TMPDIR/out"
+	kill -TERM "$demo"
+	wait "$demo" || true
+	local tries=200
+	while pgrep --session "$demo" >/dev/null; do
+		[ $((tries -= 1)) -gt 0 ]
+		sleep 0.05
+	done
+	[ -z "$(ip netns list)" ]
+}
+
+@test "timeline: is drawn from a run's packets, and is well-formed" {
+	run -0 "$top/test/timeline" <<-'END'
+		0 0.000000 > SYN pass
+		0 9.456907 > data drop
+		1 0.070674 > SYN pass
+		1 2.126581 > probe pass
+		1 2.126619 < answer pass
+		1 9.456944 > data pass
+	END
+	/usr/bin/python3 -c 'import sys, xml.dom.minidom as x
+x.parseString(sys.argv[1])' "$output"
+	[ "$(grep -c 'line class="probe"' <<<"$output")" = 2 ]
+	[ "$(grep -c 'line class="lost"' <<<"$output")" = 1 ]
+}
