@@ -84,6 +84,10 @@ dist: ## make a tarball of the last commit
 test: $(objects) $(programs) ## run the tests
 	test/run
 
+.PHONY: programs
+programs: $(objects) test/build/sockets ## run real programs; it writes test/PROGRAMS.md
+	test/programs
+
 .PHONY: demo
 demo: $(objects) test/build/sockets ## show what the library does
 	test/demo
