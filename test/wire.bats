@@ -133,7 +133,7 @@ needs_mptcp() {
 }
 
 @test "dead peer: an idle connection ends at idle + interval x count, by the derived user timeout" {
-	wire peer_is_dead 5000
+	wire peer_is_dead 6000
 }
 
 @test "dead peer: an idle connection ends at idle + interval x count, by count alone" {
