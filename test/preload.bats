@@ -1,22 +1,6 @@
 # The file /etc/ld.so.preload, in a mount namespace that has an /etc of its own.
 load common
 
-# whole_system OBJECTS COMMAND...: runs it where /etc/ld.so.preload names the
-# objects, for the command and all that it starts.
-whole_system() {
-	local room=$BATS_TEST_TMPDIR/etc
-	mkdir -p "$room"
-	unshare --mount bash -euc '
-		mount -t tmpfs none "$0"
-		mkdir "$0/upper" "$0/work"
-		mount -t overlay none -o \
-			"lowerdir=/etc,upperdir=$0/upper,workdir=$0/work" /etc
-		echo "$1" >/etc/ld.so.preload.new
-		mv /etc/ld.so.preload.new /etc/ld.so.preload
-		shift
-		exec "$@"' "$room" "$@" 3>&- 4>&-
-}
-
 connecting='
 import socket
 with socket.create_server(("127.0.0.1", 0)) as server:
