@@ -31,6 +31,14 @@ set_defaults='TCP_KEEPIDLE=15 TCP_KEEPINTVL=15 TCP_KEEPCNT=9 TCP_USER_TIMEOUT=15
 	has -1 "${defaults% *}" TCP_USER_TIMEOUT=EOPNOTSUPP
 }
 
+@test "connect: an MPTCP socket that refuses every option gets SO_KEEPALIVE" {
+	# As those of older kernels do.
+	TCP_KEEPIDLE=0 TCP_KEEPINTVL=0 TCP_KEEPCNT=0 TCP_USER_TIMEOUT=5000 \
+		TCP_SYNCNT=3 run -0 network_calls "$client" "$call" \
+		socket c inet stream mptcp connect c 127.0.0.1:1
+	[ "$output" = "socket TCP_USER_TIMEOUT=5000! SO_PROTOCOL? TCP_SYNCNT=3! SO_KEEPALIVE=1 connect" ]
+}
+
 @test "connect: a socket that does not block gets the defaults" {
 	run -0 preload "$client" "$call" \
 		socket s inet stream 0 bind s 127.0.0.1:0 listen s \

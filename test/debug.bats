@@ -76,8 +76,17 @@ libkeepalive.so: connect(3): set TCP_KEEPIDLE=15 TCP_KEEPINTVL=15 TCP_KEEPCNT=9 
 	local calls=(socket s inet stream 0 bind s 127.0.0.1:0 listen s
 		socket c inet stream mptcp connect c s accept a s
 		socket u unix stream 0 connect u @nobody accept x u)
+	local plain
 	run -0 preload "" "$call" "${calls[@]}"
-	local plain=$output
+	plain=$output
+	LIBKEEPALIVE_DEBUG=1 run -0 --separate-stderr preload "$both" \
+		"$call" "${calls[@]}"
+	[ "$output" = "$plain" ]
+	# Nor where debug has lost the descriptor that it would write to.
+	calls=(socket s inet stream 0 bind s 127.0.0.1:0 socket c inet stream 0
+		close 2 listen s connect c s accept a s)
+	run -0 preload "" "$call" "${calls[@]}"
+	plain=$output
 	LIBKEEPALIVE_DEBUG=1 run -0 --separate-stderr preload "$both" \
 		"$call" "${calls[@]}"
 	[ "$output" = "$plain" ]
@@ -125,6 +134,24 @@ libkeepalive.so: connect(3): set TCP_KEEPIDLE=15 TCP_KEEPINTVL=15 TCP_KEEPCNT=9 
 		run -1 grep libkeepalive "$BATS_TEST_TMPDIR/$number"
 		[ -e "$BATS_TEST_TMPDIR/$number" ]
 	done
+}
+
+same_inode() { # of two file systems, the program's is the second
+	for number in 1 2; do
+		mkdir "$BATS_TEST_TMPDIR/$number"
+		mount -t tmpfs none "$BATS_TEST_TMPDIR/$number"
+	done
+	LIBKEEPALIVE_DEBUG=1 LD_PRELOAD=$client "$call" \
+		open f "$BATS_TEST_TMPDIR/2/file" dup2 g f 2 \
+		socket c inet stream 0 2>"$BATS_TEST_TMPDIR/1/file" >/dev/null
+	stat -c '%i' "$BATS_TEST_TMPDIR"/[12]/file
+	grep -c libkeepalive "$BATS_TEST_TMPDIR"/[12]/file
+}
+
+@test "debug: nothing goes into a file whose inode has the same number elsewhere" {
+	run -0 alone same_inode
+	[ "${lines[0]}" = "${lines[1]}" ]
+	[[ ${lines[2]} == */1/file:1 && ${lines[3]} == */2/file:0 ]]
 }
 
 @test "debug: nothing goes into a file that a closed descriptor becomes" {
