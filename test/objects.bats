@@ -98,6 +98,15 @@ is_hardened() {
 	[[ $output == *"users-cc "*" -users-cpp -users-c -users-ld "* ]]
 }
 
+@test "objects: a function that is not marked is not exported" {
+	cp -r "$top"/{Makefile,*.c,*.h} "$BATS_TEST_TMPDIR"
+	echo 'int unmarked(void); int unmarked(void) { return 1; }' \
+		>>"$BATS_TEST_TMPDIR/keepalive.c"
+	make -s -C "$BATS_TEST_TMPDIR" CFLAGS=-fvisibility=default
+	[ "$(symbols defined "$BATS_TEST_TMPDIR/libkeepalive.so")" = \
+		"connect setsockopt socket" ]
+}
+
 @test "objects: a missing symbol stops the build, not every program" {
 	cp -r "$top"/{Makefile,*.c,*.h} "$BATS_TEST_TMPDIR"
 	echo 'int nobodys(void); EXPORT int more(void) { return nobodys(); }' \
