@@ -99,6 +99,13 @@ timeline: $(objects) ## draw test/timeline.svg from the packets of a run
 	test/timeline <test/build/packets >test/build/timeline.svg
 	mv test/build/timeline.svg test
 
+.PHONY: programs
+programs: $(programs)
+
+.PHONY: sanitize
+sanitize: ## run the tests under sanitizers and valgrind
+	test/sanitize
+
 .PHONY: lint
 lint: ## check the sources and scripts with every linter
 	test/lint

@@ -218,6 +218,7 @@ set_defaults='TCP_KEEPIDLE=15 TCP_KEEPINTVL=15 TCP_KEEPCNT=9 TCP_USER_TIMEOUT=15
 	[ "${lines[1]}" = "socket = -1 EINVAL" ]
 }
 
+# bats test_tags=as-built
 @test "each call fails with ENOSYS where nobody else defines it" {
 	# The C library stands first, and nothing behind this library.
 	LD_PRELOAD=libc.so.6:$client run -0 \

@@ -125,6 +125,7 @@ called() {
 	[ "${lines[4]}" = started ]
 }
 
+# bats test_tags=as-built
 @test "each call fails with ENOSYS where nobody else defines it" {
 	# The C library stands first, and nothing behind this library.
 	LD_PRELOAD=libc.so.6:$listen run -0 \
@@ -257,12 +258,14 @@ activated() { # LISTENER OPTION...: a program that systemd starts
 	"$sockets" $server
 }
 
+# bats test_tags=as-built
 @test "accept: a listener inherited from systemd as descriptor 3 gets keepalive" {
 	run -0 alone activated 3
 	grep "fd=3 .*state=LISTEN $untouched" <<<"$output"
 	grep "state=ESTAB $defaults" <<<"$output"
 }
 
+# bats test_tags=as-built
 @test "accept: a listener inherited inetd style as descriptor 0 gets keepalive" {
 	run -0 alone activated 0 --inetd
 	grep "fd=0 .*state=LISTEN $untouched" <<<"$output"

@@ -94,6 +94,7 @@ said() {
 	done
 }
 
+# bats test_tags=as-built
 @test "bad value: 100,000 characters are cut short" {
 	local value zeros
 	zeros=$(printf '%0100000d' 0)

@@ -1,6 +1,9 @@
 # What a program sees of its calls is the same with the objects and without.
 load common
 
+# Tests "as-built" are not for builds with sanitizers, whose run time reads bad
+# pointers itself, needs more stack, or hooks the same calls.
+
 view=${VIEW:-$top/test/build/view}
 early_interposer=$top/test/build/interposer_early.so
 lib=/usr/lib/$(gcc -print-multiarch)
@@ -43,7 +46,8 @@ same() {
 	[ "$plain_status" -eq "${expected_status:-0}" ]
 	for settings in "${each_settings[@]}"; do
 		# shellcheck disable=SC2086
-		preload "$both" env $settings "$@" >"$with" 2>"$with.stderr" ||
+		env $settings LD_PRELOAD="$both" "$@" \
+			>"$with" 2>"$with.stderr" 3>&- 4>&- ||
 			status=$?
 		echo "$settings"
 		diff "$plain" "$with" | head
@@ -57,10 +61,12 @@ same() {
 	same "$view" kinds
 }
 
+# bats test_tags=as-built
 @test "unchanged: each call, good and bad, on a socket in each state" {
 	same "$view" states
 }
 
+# bats test_tags=as-built
 @test "unchanged: each call on what is no socket, and on no descriptor" {
 	same "$view" others
 }
@@ -69,10 +75,12 @@ same() {
 	same "$view" waits
 }
 
+# bats test_tags=as-built
 @test "unchanged: a signal handler makes each call while the program is in one" {
 	same "$view" signals
 }
 
+# bats test_tags=as-built
 @test "unchanged: threads are cancelled in connect() and accept(), nowhere else" {
 	# Debug's writing is such a place, as the manual says.
 	unset 'each_settings[-1]'
@@ -85,6 +93,7 @@ same() {
 	[ "${lines[1]}" = "kept: 1600 opened, 1600 accepted" ]
 }
 
+# bats test_tags=as-built
 @test "unchanged: fork, vfork, posix_spawn, clone with a stack of 8 KiB" {
 	same "$view" children
 	run -0 preload "$both" "$view" children
@@ -110,10 +119,12 @@ same() {
 	done
 }
 
+# bats test_tags=as-built
 @test "unchanged: the highest descriptors of the machine, and a full table" {
 	same "$view" full
 }
 
+# bats test_tags=as-built
 @test "unchanged: a sandbox answers EPERM to setsockopt(), and to getsockopt()" {
 	each_settings=("${each_settings[@]:0:3}")
 	same "$view" filter states
@@ -234,6 +245,7 @@ calls='socket s inet stream 0 bind s 127.0.0.1:0 listen s socket c inet stream 0
 	in_order "connect = 0" "$defaults" "$defaults"
 }
 
+# bats test_tags=as-built
 @test "unchanged: calls of an object that RTLD_DEEPBIND loads pass by the hooks" {
 	run -0 preload "$both" "$call" setenv EARLY "$calls" \
 		dlopen "$early" deepbind
@@ -288,6 +300,7 @@ chained() {
 	[ "$(tr -dc o <"$BATS_TEST_TMPDIR/letters" | wc -c)" -eq 5 ]
 }
 
+# bats test_tags=as-built
 @test "chain: socket_wrapper, before and after" {
 	local objects
 	for objects in "$lib/libsocket_wrapper.so:$both" \
@@ -359,7 +372,7 @@ chained() {
 
 @test "listeners: a descriptor beyond those that are remembered" {
 	local number
-	for number in 4095 4096 4097 9999; do
+	for number in 2047 2048 2049 4096 9999; do
 		run -0 preload "$listen" "$call" \
 			socket s inet stream 0 dup2 l s "$number" close s \
 			bind l 127.0.0.1:0 listen l \
