@@ -106,6 +106,18 @@ programs: $(programs)
 sanitize: ## run the tests under sanitizers and valgrind
 	test/sanitize
 
+.PHONY: fuzz
+fuzz: ## read environments that a fuzzer makes up, for half a minute
+	test/fuzz
+
+.PHONY: coverage
+coverage: ## print which lines and branches the tests reach
+	test/coverage
+
+.PHONY: mutate
+mutate: ## change the sources one by one, and see whether a test notices
+	test/mutate
+
 .PHONY: lint
 lint: ## check the sources and scripts with every linter
 	test/lint
