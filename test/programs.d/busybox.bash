@@ -1,3 +1,4 @@
+#!/bin/bash
 # A static program: the library is not loaded, and nothing breaks.
 # shellcheck source=test/programs.d/common.sh
 . "${0%/*}/common.sh"

@@ -1,3 +1,4 @@
+#!/bin/bash
 # What the scripts of the programs share. Each runs in an empty folder, as
 # process 1 of its own namespaces: whatever it starts ends with it.
 # shellcheck shell=bash disable=SC2034

@@ -1,3 +1,4 @@
+#!/bin/bash
 # git over its own daemon: both ends turn keepalive on after accept() and
 # connect().
 # shellcheck source=test/programs.d/common.sh

@@ -1,3 +1,4 @@
+#!/bin/bash
 # Go programs (webhook, a server, and hey, a client) load the library, but make
 # their system calls themselves; Go's own 15/15 only look like this library's.
 # shellcheck source=test/programs.d/common.sh

@@ -1,3 +1,4 @@
+#!/bin/bash
 # Java: sockets and channels, by themselves and with options of their own.
 # shellcheck disable=SC2016 source=test/programs.d/common.sh
 . "${0%/*}/common.sh"

@@ -1,3 +1,4 @@
+#!/bin/bash
 # MariaDB: both ends turn keepalive on after accept() and connect().
 # shellcheck source=test/programs.d/common.sh
 . "${0%/*}/common.sh"

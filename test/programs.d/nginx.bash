@@ -1,3 +1,4 @@
+#!/bin/bash
 # nginx, with curl before it and itself as a client behind it. What so_keepalive
 # asks for is set on listeners, after listen(); but then nginx calls listen()
 # again, at every start and reload, and this library's values are set again.

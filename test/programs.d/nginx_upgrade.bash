@@ -1,3 +1,4 @@
+#!/bin/bash
 # nginx after the upgrade of its binary (USR2): the new program gets the old
 # one's listeners, and of its environment what "env" lines name. Without those
 # it runs by itself, but accepts from listeners that were prepared.

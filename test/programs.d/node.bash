@@ -1,3 +1,4 @@
+#!/bin/bash
 # Node.js: net by itself, setKeepAlive() on both ends, an HTTP agent.
 # shellcheck disable=SC2016 source=test/programs.d/common.sh
 . "${0%/*}/common.sh"

@@ -1,7 +1,8 @@
+#!/bin/bash
 # OpenSSH: both ends turn keepalive on after accept() and connect(), unless
 # TCPKeepAlive is "no". The server's part that talks to strangers runs in a
 # sandbox without root; its session's runs as the user.
-# shellcheck source=test/programs.d/common.sh
+# shellcheck disable=SC2016 source=test/programs.d/common.sh
 . "${0%/*}/common.sh"
 
 mount -t tmpfs tmpfs /run

@@ -1,3 +1,4 @@
+#!/bin/bash
 # Perl: IO::Socket::INET; the client asks for keepalive after connecting.
 # shellcheck disable=SC2016 source=test/programs.d/common.sh
 . "${0%/*}/common.sh"

@@ -1,3 +1,4 @@
+#!/bin/bash
 # PostgreSQL: the server turns keepalive on and sets what tcp_keepalives_idle and
 # its like ask for, after accept(); libpq before connect().
 # shellcheck disable=SC2016 source=test/programs.d/common.sh

@@ -1,3 +1,4 @@
+#!/bin/bash
 # Python: asyncio, http.server and http.client, both of these over ssl.
 # shellcheck disable=SC2016 source=test/programs.d/common.sh
 . "${0%/*}/common.sh"

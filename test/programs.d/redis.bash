@@ -1,3 +1,4 @@
+#!/bin/bash
 # Redis: a server sets 300/100/3 (tcp-keepalive 300) on what it accepts,
 # redis-cli 15/5/3 after connect(), a replica 300/100/3 again.
 # shellcheck source=test/programs.d/common.sh

@@ -1,3 +1,4 @@
+#!/bin/bash
 # rsync over its own daemon, which turns keepalive on after accept().
 # shellcheck source=test/programs.d/common.sh
 . "${0%/*}/common.sh"

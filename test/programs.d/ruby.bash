@@ -1,3 +1,4 @@
+#!/bin/bash
 # Ruby: TCPServer and TCPSocket; one client asks for 300 s after connecting.
 # shellcheck disable=SC2016 source=test/programs.d/common.sh
 . "${0%/*}/common.sh"

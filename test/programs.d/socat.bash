@@ -1,3 +1,4 @@
+#!/bin/bash
 # socat: by itself, and with options of its own, which it sets before listen()
 # and connect().
 # shellcheck disable=SC2016 source=test/programs.d/common.sh

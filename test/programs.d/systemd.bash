@@ -1,3 +1,4 @@
+#!/bin/bash
 # systemd-socket-activate in front of a program: that is the only one that runs
 # under the library, and gets a listener that somebody else made; or, with
 # --accept, the one that accepts is under it, and the program has no say.
