@@ -20,9 +20,18 @@ copy() {
 }
 
 @test "demo: shows the options, the timeline and each lane's verdict" {
+	local before
+	before=$(ip netns list)
 	run -0 "$top/test/demo" 3>&- 4>&-
 	has_shown_all
-	[ -z "$(ip netns list)" ]
+	[[ $output != *$'\e'* ]]
+	[ "$(ip netns list)" = "$before" ]
+}
+
+@test "demo: has colours on a terminal" {
+	run -0 script -qec "'$top/test/firewall'" /dev/null 3>&- 4>&-
+	[[ $output == *$'\e[32mprobe -'* ]]
+	[[ $output == *$'\e[1;31mdata -'*dropped* ]]
 }
 
 @test "demo: works for an ordinary user where user namespaces are allowed" {
@@ -53,22 +62,46 @@ copy() {
 	[ "$output" = "The demo needs tools that are not here: apt-get install iproute2 util-linux netcat-openbsd" ]
 }
 
-@test "demo: interrupted, it leaves nothing behind" {
-	setsid "$top/test/demo" >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- 4>&- &
-	local demo=$!
-	await grep 'say nothing' "$BATS_TEST_TMPDIR/out"
-	kill -TERM "$demo"
-	wait "$demo" || true
-	local tries=200
-	while pgrep --session "$demo" >/dev/null; do
-		[ $((tries -= 1)) -gt 0 ]
+# Sent to all processes, as a terminal sends its signals, and to the first alone.
+@test "demo: interrupted in any way, it leaves nothing behind" {
+	local before demo number=0 to
+	local -a demos=()
+	before=$(ip netns list)
+	mkdir "$BATS_TEST_TMPDIR/files"
+	for to in INT:- TERM:- HUP:- INT: TERM: KILL:; do
+		# What runs in the background would ignore SIGINT.
+		TMPDIR=$BATS_TEST_TMPDIR/files setsid env --default-signal=INT \
+			"$top/test/demo" >"$BATS_TEST_TMPDIR/out.$to" 2>&1 3>&- 4>&- &
+		demos+=($!)
+	done
+	for to in INT:- TERM:- HUP:- INT: TERM: KILL:; do
+		demo=${demos[number++]}
+		await grep -s 'say nothing' "$BATS_TEST_TMPDIR/out.$to"
+		[ -n "$(pgrep --session "$demo" --full 'firewall --inside')" ]
+		kill -"${to%:*}" -- "${to#*:}$demo"
+	done
+	for demo in "${demos[@]}"; do
+		wait "$demo" || true
+		ended "$demo"
+	done
+	run -1 grep -hE '^(LOST|ALIVE)' "$BATS_TEST_TMPDIR"/out.*
+	[ "$(ip netns list)" = "$before" ]
+	[ -z "$(ls -A "$BATS_TEST_TMPDIR/files")" ]
+}
+
+# ended SESSION: its last process ends soon, those in namespaces included. One
+# that nobody has waited for is no longer there.
+ended() {
+	local end=$((SECONDS + 10))
+	while pgrep --session "$1" --runstates D,R,S,T --list-full; do
+		[ "$SECONDS" -lt "$end" ] || return 1
 		sleep 0.05
 	done
-	[ -z "$(ip netns list)" ]
 }
 
 @test "timeline: is drawn from a run's packets, and is well-formed" {
 	run -0 "$top/test/timeline" <<-'END'
+		memory 4 TCP_KEEPIDLE=2 TCP_KEEPINTVL=2
 		0 0.000000 > SYN pass
 		0 9.456907 > data drop
 		1 0.070674 > SYN pass
@@ -78,6 +111,22 @@ copy() {
 	END
 	/usr/bin/python3 -c 'import sys, xml.dom.minidom as x
 x.parseString(sys.argv[1])' "$output"
-	[ "$(grep -c 'line class="probe"' <<<"$output")" = 2 ]
-	[ "$(grep -c 'line class="lost"' <<<"$output")" = 1 ]
+	# The probe and its answer, at the same time; the packet that was dropped.
+	[ "$(grep -c 'class="arrow good"' <<<"$output")" = 2 ]
+	[ "$(grep -c 'class="arrow bad"' <<<"$output")" = 1 ]
+	[ "$(grep -c '>probe<' <<<"$output")" = 1 ]
+	[[ $output == *'forgotten after 4 s of silence'* ]]
+}
+
+@test "timeline: the one that is here shows a connection lost and one alive" {
+	local said
+	for said in 'connection lost' 'connection alive' 'forgotten after 4 s of silence'; do
+		[ "$(grep -c ">$said<" "$top/test/timeline.svg")" = 1 ]
+	done
+	[ "$(grep -c '>probe<' "$top/test/timeline.svg")" -ge 3 ]
+}
+
+@test "timeline: says so when there is no run to draw" {
+	run -1 "$top/test/timeline" </dev/null
+	[ "$output" = "timeline: no run that could be drawn" ]
 }
