@@ -16,7 +16,7 @@ static ssize_t hear(const void *text, size_t length);
 #ifndef SOURCE
 #define SOURCE "../keepalive.c"
 #endif
-#include SOURCE
+#include SOURCE /* NOLINT(bugprone-suspicious-include) */
 #undef write
 
 int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size);
@@ -112,6 +112,7 @@ static void must(bool holds)
 		abort();
 }
 
+/* NOLINTNEXTLINE(readability-function-cognitive-complexity) */
 static void compare(const struct settings *got)
 {
 	bool off = words_have("off") || equals("DD_USE_KEEPALIVE", "0");
@@ -126,19 +127,19 @@ static void compare(const struct settings *got)
 	for (size_t i = 0; i < OPTIONS; i++)
 		for (int name = 0; name < 3; name++) {
 			const char *value = value_of(manual[i].names[name]);
-			long is;
+			long number;
 
 			if (!value || !((CALLS & AT_LISTEN) ? manual[i].listen
 							    : manual[i].client))
 				continue;
-			if (!good(value, &manual[i], &is)) {
+			if (!good(value, &manual[i], &number)) {
 				bad++;
 				continue;
 			}
 			older_0_3 |= name == 1;
 			older_libdontdie |= name == 2;
 			if (!named[i])
-				want[i] = is;
+				want[i] = number;
 			named[i] = true;
 		}
 	for (size_t i = 0; i < OPTIONS; i++)
