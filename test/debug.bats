@@ -95,15 +95,19 @@ libkeepalive.so: connect(3): set TCP_KEEPIDLE=15 TCP_KEEPINTVL=15 TCP_KEEPCNT=9 
 @test "debug: goes to standard error, or where its value sends it" {
 	LIBKEEPALIVE_DEBUG=anything run -0 --separate-stderr \
 		preload "$client" /bin/true
-	[ -z "$output" ] && [ -n "$stderr" ]
+	[ -z "$output" ]
+	[ -n "$stderr" ]
 	LIBKEEPALIVE_DEBUG=stdout run -0 --separate-stderr \
 		preload "$client" /bin/true
-	[ -n "$output" ] && [ -z "$stderr" ]
+	[ -n "$output" ]
+	[ -z "$stderr" ]
 	LIBKEEPALIVE_DEBUG=syslog run -0 --separate-stderr \
 		preload "$client" /bin/true
-	[ -z "$output" ] && [ -z "$stderr" ]
+	[ -z "$output" ]
+	[ -z "$stderr" ]
 	DD_DEBUG=1 run -0 --separate-stderr preload "$client" /bin/true
-	[ -z "$output" ] && [ -z "$stderr" ]
+	[ -z "$output" ]
+	[ -z "$stderr" ]
 	DD_DEBUG=1 LIBKEEPALIVE_DEBUG=stdout run -0 preload "$client" /bin/true
 	[[ $output == *"vocabulary of libdontdie, at socket()"* ]]
 	DD_DEBUG=2 run -0 preload "$client" /bin/true
