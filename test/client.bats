@@ -251,7 +251,7 @@ nc_pair() { # FAMILY ADDRESS OBJECTS-OF-THE-SERVER OBJECTS-OF-THE-CLIENT
 		has 0 state=LISTEN "$untouched"
 		has 1 state=ESTAB "$untouched"
 		has 2 state=ESTAB "$defaults"
-		[ "$(grep -c 'timer:(keepalive,1[45]' <<<"$output")" = 1 ]
+		[ "$(grep -c 'timer:(keepalive,1[0-5]sec' <<<"$output")" = 1 ]
 	done
 }
 
@@ -263,7 +263,7 @@ nc_pair() { # FAMILY ADDRESS OBJECTS-OF-THE-SERVER OBJECTS-OF-THE-CLIENT
 		has 0 state=LISTEN "$defaults"
 		has 1 state=ESTAB "$defaults"
 		has 2 state=ESTAB "$untouched"
-		[ "$(grep -c 'timer:(keepalive,1[45]' <<<"$output")" = 1 ]
+		[ "$(grep -c 'timer:(keepalive,1[0-5]sec' <<<"$output")" = 1 ]
 	done
 }
 
@@ -274,7 +274,7 @@ nc_pair() { # FAMILY ADDRESS OBJECTS-OF-THE-SERVER OBJECTS-OF-THE-CLIENT
 		has 0 state=LISTEN "$defaults"
 		has 1 state=ESTAB "$defaults"
 		has 2 state=ESTAB "$defaults"
-		[ "$(grep -c 'timer:(keepalive,1[45]' <<<"$output")" = 2 ]
+		[ "$(grep -c 'timer:(keepalive,1[0-5]sec' <<<"$output")" = 2 ]
 	done
 }
 

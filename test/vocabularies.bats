@@ -138,7 +138,7 @@ TCP_KEEPINTVL = 60" ]
 		nc -d 127.0.0.1 5000 &
 		await accepted 5000
 		ss -Htno state established sport = :5000'
-	[[ $output == *"timer:(keepalive,1min1"[2-5]sec,0* ||
+	[[ $output == *"timer:(keepalive,1min1"[0-5]sec,0* ||
 		$output == *"timer:(keepalive,7"[2-5]* ]]
 	[ "$(grep -o 'setsockopt(.*' <<<"$output" | grep -v REUSE |
 		sed -E 's/.*, ([A-Z_]+), \[([0-9]+)\].*/\1=\2/' |
