@@ -236,9 +236,7 @@ __attribute__((noinline, format(printf, 3, 4))) static void tell(
 		return;
 	if (poll(&poll_fd, 1, 0) != 1 || poll_fd.revents != POLLOUT)
 		return;
-	if (write(output->fd, line + PRIORITY_LENGTH,
-		    length - PRIORITY_LENGTH) < 0)
-		return; /* dropped, too */
+	write(output->fd, line + PRIORITY_LENGTH, length - PRIORITY_LENGTH);
 }
 
 /* ---- reading the environment ---- */
@@ -353,12 +351,13 @@ static struct output debug_output(void)
 	return output;
 }
 
-/* Asks a socket for an option's value; returns whether it told. */
-static bool ask(int fd, int level, int option, int *value)
+/* Returns a socket's value of an option, none of which is below 0, or -1. */
+static int ask(int fd, int level, int option)
 {
-	socklen_t size = sizeof(*value);
+	int value;
+	socklen_t size = sizeof(value);
 
-	return getsockopt(fd, level, option, value, &size) == 0;
+	return getsockopt(fd, level, option, &value, &size) == 0 ? value : -1;
 }
 
 /*
@@ -371,11 +370,12 @@ static int derive(const int value[], int fd)
 	int all[] = {value[IDLE], value[INTERVAL], value[COUNT]};
 	long long sum;
 
-	for (int i = IDLE; i <= COUNT; i++)
-		if (all[i] == 0 &&
-			(fd < 0 || !ask(fd, table[i].level, table[i].option,
-					   &all[i])))
+	for (int i = IDLE; i <= COUNT; i++) {
+		if (all[i] == 0 && fd >= 0)
+			all[i] = ask(fd, table[i].level, table[i].option);
+		if (all[i] <= 0)
 			return DERIVE;
+	}
 	sum = (all[IDLE] + (long long)all[INTERVAL] * all[COUNT]) * 1000;
 	return sum < INT_MAX ? (int)sum : INT_MAX;
 }
@@ -489,21 +489,17 @@ NEXT(setsockopt,
  */
 static bool is_tcp(int fd)
 {
-	int protocol, type;
+	int protocol = ask(fd, SOL_SOCKET, SO_PROTOCOL);
 
-	if (!ask(fd, SOL_SOCKET, SO_PROTOCOL, &protocol))
-		return false;
-	if (protocol != IPPROTO_TCP)
-		return protocol == IPPROTO_MPTCP;
-	return ask(fd, SOL_SOCKET, SO_TYPE, &type) && type == SOCK_STREAM;
+	return protocol == IPPROTO_MPTCP ||
+	       (protocol == IPPROTO_TCP &&
+		       ask(fd, SOL_SOCKET, SO_TYPE) == SOCK_STREAM);
 }
 
 /* Whether a socket listens. */
 static bool listens(int fd)
 {
-	int answer;
-
-	return ask(fd, SOL_SOCKET, SO_ACCEPTCONN, &answer) && answer;
+	return ask(fd, SOL_SOCKET, SO_ACCEPTCONN) == 1;
 }
 
 /* Sets one option. Returns its value, or 0 where it was refused. */
@@ -579,11 +575,11 @@ static void keep(const struct settings *settings, int fd, int level, int option)
 	while (table[i].level != level || table[i].option != option)
 		if (++i == SETTINGS)
 			return;
-	if (settings->value[i] == 0 || !(table[i].calls & CALLS) ||
-		!is_kept_on(fd, i) || (i == KEEPALIVE && !is_tcp(fd)))
+	if (settings->value[i] == 0 || !is_kept_on(fd, i) ||
+		(i == KEEPALIVE && !is_tcp(fd)))
 		return;
 	if (settings->debug.fd != NOWHERE)
-		ask(fd, level, option, &replaced);
+		replaced = ask(fd, level, option);
 	value = set(settings, fd, i);
 	if (value != 0 && value != replaced)
 		tell(&settings->debug, NULL,

@@ -35,20 +35,20 @@ static atomic_bool known[KNOWN_LISTENERS];
 
 static bool is_known(int fd)
 {
-	return fd >= 0 && fd < KNOWN_LISTENERS &&
+	return (unsigned int)fd < KNOWN_LISTENERS &&
 	       atomic_load_explicit(&known[fd], memory_order_relaxed);
 }
 
 static void set_known(int fd, bool is_ours)
 {
-	if (fd >= 0 && fd < KNOWN_LISTENERS)
+	if ((unsigned int)fd < KNOWN_LISTENERS)
 		atomic_store_explicit(
 			&known[fd], is_ours, memory_order_relaxed);
 }
 
 static bool is_kept_on(int fd, int setting)
 {
-	return setting != DEFER_ACCEPT || is_known(fd);
+	return setting != DEFER_ACCEPT || (is_known(fd) && listens(fd));
 }
 
 EXPORT int listen(int fd, int backlog)

@@ -95,6 +95,16 @@ set_defaults='TCP_KEEPIDLE=15 TCP_KEEPINTVL=15 TCP_KEEPCNT=9 TCP_USER_TIMEOUT=15
 	done
 }
 
+@test "socket: a stream of another protocol is not TCP" {
+	local family
+	for family in inet inet6; do
+		KEEPALIVE=socket run -0 preload "$client:$early_interposer" \
+			"$call" socket c $family stream 132 get c SO_KEEPALIVE
+		has 0 "socket = 3"
+		has -1 SO_KEEPALIVE=0
+	done
+}
+
 @test "connect: a raw socket is not TCP, not even of protocol TCP" {
 	run -0 alone network_calls "$client" "$call" \
 		socket c inet raw icmp connect c 127.0.0.1:0

@@ -16,6 +16,7 @@ both=$client:$listen
 call=${CALL:-$top/test/build/call}
 early=${CALL:-$top/test/build/call}_early.so
 sockets=$top/test/build/sockets
+early_interposer=$top/test/build/interposer_early.so
 
 # The tests' own environment has none of the library's variables.
 unset "${!TCP_@}" "${!KEEP@}" "${!DD_@}" "${!LIBKEEPALIVE_DEBUG@}" LD_PRELOAD

@@ -152,6 +152,15 @@ same_inode() { # of two file systems, the program's is the second
 	grep -c libkeepalive "$BATS_TEST_TMPDIR"/[12]/file
 }
 
+@test "debug: nothing goes into another file of the same file system" {
+	cd "$BATS_TEST_TMPDIR"
+	LIBKEEPALIVE_DEBUG=1 preload "$client" "$call" open f other \
+		dup2 g f 2 socket c inet stream 0 2>start
+	[ "$(grep -c libkeepalive start)" = 1 ]
+	[ -e other ]
+	[ ! -s other ]
+}
+
 @test "debug: nothing goes into a file whose inode has the same number elsewhere" {
 	run -0 alone same_inode
 	[ "${lines[0]}" = "${lines[1]}" ]
@@ -174,15 +183,15 @@ same_inode() { # of two file systems, the program's is the second
 		"$BATS_TEST_TMPDIR/trace")" = 3 ]
 }
 
-@test "debug: a full pipe and a pipe without a reader lose lines, nothing else" {
+@test "debug: a full pipe or disk and a pipe without a reader lose lines, nothing else" {
 	mkfifo "$BATS_TEST_TMPDIR/pipe" "$BATS_TEST_TMPDIR/full"
 	exec 7<>"$BATS_TEST_TMPDIR/pipe" 8>"$BATS_TEST_TMPDIR/pipe" 7>&-
 	exec 9<>"$BATS_TEST_TMPDIR/full"
 	dd if=/dev/zero bs=4096 oflag=nonblock >&9 2>/dev/null || true
-	local pipe
-	for pipe in 8 9; do
+	local file
+	for file in '&8' '&9' /dev/full; do
 		LIBKEEPALIVE_DEBUG=1 run -0 --separate-stderr preload \
-			"$client" timeout 60 sh -c "\"\$0\" \"\$@\" 2>&$pipe" \
+			"$client" timeout 60 sh -c "\"\$0\" \"\$@\" 2>$file" \
 			"$call" socket c inet stream 0 connect c 127.0.0.1:1
 		[ "${lines[1]}" = "connect = -1 ECONNREFUSED" ]
 	done
@@ -199,6 +208,16 @@ silent_log() {
 	done
 	"$call" socket log unix dgram 0 bind log /dev/log exec \
 		env "$@" LD_PRELOAD="$client" timeout 60 "$call" "${many[@]}"
+}
+
+@test "debug: syslog where no descriptor is left loses lines, nothing else" {
+	DD_DEBUG=1 run -0 strace -qq -e trace=%network,close -e signal=none \
+		-e inject=socket:error=EMFILE:when=1 \
+		-o "$BATS_TEST_TMPDIR/trace" -E LD_PRELOAD="$client" \
+		"$call" socket c inet stream 0
+	[[ $output =~ ^"socket = "[0-9]$ ]]
+	grep -q 'socket(AF_UNIX.*INJECTED' "$BATS_TEST_TMPDIR/trace"
+	run -1 grep -E '(sendto|close)\(-' "$BATS_TEST_TMPDIR/trace"
 }
 
 @test "debug: syslog keeps no descriptor, and is not waited for" {

@@ -86,6 +86,14 @@ pair=(socket s inet stream 0 bind s 127.0.0.1:0 listen s
 		"TCP_KEEPIDLE=300 TCP_NODELAY=1 SO_REUSEADDR=1 TCP_DEFER_ACCEPT=7" ]
 }
 
+@test "force: MPTCP sockets keep the options that they have" {
+	run -0 preload "$client" "$call" socket c inet stream mptcp \
+		connect c 127.0.0.1:1 set c TCP_KEEPIDLE 300 \
+		set c TCP_USER_TIMEOUT 300 set c SO_KEEPALIVE 0 options c
+	[ "$(grep -c '^setsockopt = 0$' <<<"$output")" = 2 ]
+	has -1 SO_KEEPALIVE=1 TCP_KEEPIDLE=15
+}
+
 @test "force: off wins" {
 	KEEPALIVE=force,off run -0 preload "$both" "$call" \
 		socket c inet stream 0 set c TCP_KEEPIDLE 300 get c TCP_KEEPIDLE
@@ -168,6 +176,13 @@ for value, size in ((0, 4), (1, 4), (-1, 4), (good, 0), (good, 3),
 		get c TCP_DEFER_ACCEPT
 	[ "${lines[4]}" = TCP_DEFER_ACCEPT=31 ]
 	[ "${lines[-1]}" = TCP_DEFER_ACCEPT=1 ]
+	# A client gets the number of a listener that was closed.
+	TCP_DEFER_ACCEPT=31 run -0 preload "$listen" "$call" \
+		socket s inet stream 0 bind s 127.0.0.1:0 listen s close s \
+		socket c inet stream 0 set c TCP_DEFER_ACCEPT 1 \
+		get c TCP_DEFER_ACCEPT
+	has 3 "${lines[0]}"
+	[ "${lines[-1]}" = TCP_DEFER_ACCEPT=1 ]
 }
 
 @test "force: debug names each value that was replaced" {
@@ -176,6 +191,16 @@ for value, size in ((0, 4), (1, 4), (-1, 4), (good, 0), (good, 3),
 		set c TCP_KEEPIDLE 15 set c TCP_NODELAY 1
 	[ "$(grep -c setsockopt <<<"$stderr")" = 1 ]
 	[[ $stderr == *"libkeepalive.so: setsockopt(3): set in place of 300: TCP_KEEPIDLE=15" ]]
+}
+
+@test "force: debug does not claim a value that the kernel refused" {
+	LIBKEEPALIVE_DEBUG=1 run -0 --separate-stderr strace -qq \
+		-o "$BATS_TEST_TMPDIR/trace" -e trace=setsockopt \
+		-e inject=setsockopt:error=EPERM:when=2 \
+		-E LD_PRELOAD="$client" "$call" socket c inet stream 0 \
+		set c TCP_KEEPIDLE 300 get c TCP_KEEPIDLE
+	has -1 TCP_KEEPIDLE=300
+	[ "${stderr_lines[-1]}" = "libkeepalive:setsockopt(TCP_KEEPIDLE, 15): Operation not permitted" ]
 }
 
 @test "force: is ignored in secure-execution mode" {

@@ -7,6 +7,7 @@
  */
 #include <dlfcn.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -31,8 +32,10 @@ static void note(char letter)
 	errno = saved;
 }
 
+/* Gives a protocol that the kernel may lack: by a datagram socket. */
 INTERPOSE(socket, 's', (int domain, int type, int protocol),
-	(domain, type, protocol))
+	(domain, protocol == IPPROTO_SCTP ? SOCK_DGRAM : type,
+		protocol == IPPROTO_SCTP ? 0 : protocol))
 INTERPOSE(connect, 'c',
 	(int fd, const struct sockaddr *address, socklen_t length),
 	(fd, address, length))
