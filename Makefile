@@ -26,7 +26,7 @@ $(objects): common.h Makefile
 		$(filter %.c,$^)
 
 # The tests' own programs: for a preloaded constructor, as an object too.
-programs = test/build/call test/build/call_early.so test/build/sockets \
+test_programs = test/build/call test/build/call_early.so test/build/sockets \
 	test/build/view test/build/interposer_early.so
 
 test/build/%: test/%.c
@@ -81,8 +81,11 @@ dist: ## make a tarball of the last commit
 	gzip -9fn $(release).tar
 
 .PHONY: test
-test: $(objects) $(programs) ## run the tests
+test: $(objects) $(test_programs) ## run the tests
 	test/run
+
+.PHONY: test-programs
+test-programs: $(test_programs)
 
 .PHONY: programs
 programs: $(objects) test/build/sockets ## run real programs; it writes test/PROGRAMS.md
@@ -98,9 +101,6 @@ timeline: $(objects) ## draw test/timeline.svg from the packets of a run
 	test/firewall test/build/packets
 	test/timeline <test/build/packets >test/build/timeline.svg
 	mv test/build/timeline.svg test
-
-.PHONY: programs
-programs: $(programs)
 
 .PHONY: sanitize
 sanitize: ## run the tests under sanitizers and valgrind
