@@ -217,13 +217,12 @@ install_and() {
 
 @test "uninstall: takes out what install put in" {
 	run -0 on_a_copy 'make uninstall >/dev/null
-		find /usr | sort >/before
+		find /usr -not -type d | sort >/before
 		make install >/dev/null
-		ldconfig -p | grep -q "libkeepalive.so "
+		ldconfig -p | grep -q " /usr/local/lib/libkeepalive.so"
 		make uninstall >/dev/null
-		find /usr -type f -o -type l | sort | diff - <(grep -Fxf \
-			<(find /usr -type f -o -type l) /before)
-		! ldconfig -p | grep libkeepalive
+		find /usr -not -type d | sort | diff /before -
+		[ -z "$(ldconfig -p | grep " /usr/local/lib/libkeepalive")" ]
 		[ ! -e /usr/local/share/doc/libkeepalive ]'
 }
 
