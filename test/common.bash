@@ -4,10 +4,6 @@
 
 bats_require_minimum_version 1.5.0
 
-# A test that fails is tried once more: what else runs on the machine may delay
-# it for seconds, or change a file system under its overlay.
-BATS_TEST_RETRIES=${BATS_TEST_RETRIES-1}
-
 top=$(cd "$BATS_TEST_DIRNAME/.." && pwd)
 objects=${LIBKEEPALIVE_DIR:-$top}
 client=$objects/libkeepalive.so
