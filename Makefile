@@ -7,8 +7,9 @@ WARNINGS = -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes \
 	-Wmissing-prototypes -Wcast-qual
 
 # CFLAGS is the user's; what the objects cannot do without stands behind it.
-takes = $(shell $(CC) -Werror $(1) -c -x c /dev/null -o /dev/null \
-	2>/dev/null && echo $(1))
+# A flag has to suit the headers too: inline functions there may take a double.
+takes = $(shell $(CC) $(CPPFLAGS) -Werror -O2 $(1) -include stdlib.h \
+	-c -x c /dev/null -o /dev/null 2>/dev/null && echo $(1))
 CFLAGS = -Os -g -fno-plt
 needed := -fPIC -fvisibility=hidden -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
 	$(call takes,-fcf-protection) $(call takes,-mbranch-protection=standard) \
@@ -105,6 +106,10 @@ timeline: $(objects) ## draw test/timeline.svg from the packets of a run
 .PHONY: sanitize
 sanitize: ## run the tests under sanitizers and valgrind
 	test/sanitize
+
+.PHONY: matrix
+matrix: ## run the tests on other compilers, C libraries and processors
+	test/matrix
 
 .PHONY: fuzz
 fuzz: ## read environments that a fuzzer makes up, for half a minute

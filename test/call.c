@@ -26,6 +26,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#ifndef RTLD_DEEPBIND
+#define RTLD_DEEPBIND 0 /* musl has none */
+#endif
 #define UNTOUCHED 12345 /* no errno has this value */
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -59,6 +62,36 @@ static const struct word words[] = {
 	{"mptcp", 262},
 	{"nonblock", SOCK_NONBLOCK},
 	{"cloexec", SOCK_CLOEXEC},
+};
+
+/* strerrorname_np() is glibc's alone. */
+static const struct word errors[] = {
+	WORD(EACCES),
+	WORD(EADDRINUSE),
+	WORD(EAGAIN),
+	WORD(EBADF),
+	WORD(EBUSY),
+	WORD(ECONNREFUSED),
+	WORD(ECONNRESET),
+	WORD(EDOM),
+	WORD(EFAULT),
+	WORD(EINPROGRESS),
+	WORD(EINTR),
+	WORD(EINVAL),
+	WORD(EISCONN),
+	WORD(EMFILE),
+	WORD(ENETDOWN),
+	WORD(ENOBUFS),
+	WORD(ENOENT),
+	WORD(ENOMEM),
+	WORD(ENOPROTOOPT),
+	WORD(ENOSYS),
+	WORD(ENOTCONN),
+	WORD(ENOTSOCK),
+	WORD(EOPNOTSUPP),
+	WORD(EPERM),
+	WORD(EPIPE),
+	WORD(ETIMEDOUT),
 };
 
 static const struct option {
@@ -138,13 +171,21 @@ static void name_descriptor(const char *name, int fd)
 	die("too many descriptors", name);
 }
 
+static const char *error_name(int error)
+{
+	for (size_t i = 0; i < COUNT(errors); i++)
+		if (errors[i].value == error)
+			return errors[i].name;
+	return strerror(error);
+}
+
 /* Prints what a call returned; what errno is belongs to the call. */
 static void result(const char *call, int value)
 {
 	int error = errno;
 
 	if (value < 0)
-		printf("%s = %d %s\n", call, value, strerrorname_np(error));
+		printf("%s = %d %s\n", call, value, error_name(error));
 	else
 		printf("%s = %d%s\n", call, value,
 			error == UNTOUCHED ? "" : " errno changed");
@@ -268,7 +309,7 @@ static void print_option(int fd, const struct option *shown)
 	if (getsockopt(fd, shown->level, shown->option, &value, &size) == 0)
 		printf("%s=%d", shown->name, value);
 	else
-		printf("%s=%s", shown->name, strerrorname_np(errno));
+		printf("%s=%s", shown->name, error_name(errno));
 }
 
 static void do_get(char **to)
@@ -402,7 +443,7 @@ static void do_read(char **to)
 	poll(&readable, 1, -1);
 	length = read(readable.fd, text, sizeof(text) - 1);
 	if (length < 0)
-		printf("read = -1 %s\n", strerrorname_np(errno));
+		printf("read = -1 %s\n", error_name(errno));
 	else
 		printf("read = %zd %.*s\n", length, (int)length, text);
 }

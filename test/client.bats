@@ -228,7 +228,7 @@ set_defaults='TCP_KEEPIDLE=15 TCP_KEEPINTVL=15 TCP_KEEPCNT=9 TCP_USER_TIMEOUT=15
 	[ "${lines[1]}" = "socket = -1 EINVAL" ]
 }
 
-# bats test_tags=as-built
+# bats test_tags=as-built,native
 @test "each call fails with ENOSYS where nobody else defines it" {
 	# The C library stands first, and nothing behind this library.
 	LD_PRELOAD=libc.so.6:$client run -0 \
@@ -252,6 +252,7 @@ nc_pair() { # FAMILY ADDRESS OBJECTS-OF-THE-SERVER OBJECTS-OF-THE-CLIENT
 	ss -Htno state established
 }
 
+# bats test_tags=native
 @test "nc: client only, over IPv4 and IPv6" {
 	local family
 	for family in '-4 127.0.0.1' '-6 ::1'; do
@@ -265,6 +266,7 @@ nc_pair() { # FAMILY ADDRESS OBJECTS-OF-THE-SERVER OBJECTS-OF-THE-CLIENT
 	done
 }
 
+# bats test_tags=native
 @test "nc: server only, over IPv4 and IPv6" {
 	local family
 	for family in '-4 127.0.0.1' '-6 ::1'; do
@@ -277,6 +279,7 @@ nc_pair() { # FAMILY ADDRESS OBJECTS-OF-THE-SERVER OBJECTS-OF-THE-CLIENT
 	done
 }
 
+# bats test_tags=native
 @test "nc: both, in either order of the objects" {
 	local objects
 	for objects in "$client:$listen" "$listen:$client"; do
@@ -288,6 +291,7 @@ nc_pair() { # FAMILY ADDRESS OBJECTS-OF-THE-SERVER OBJECTS-OF-THE-CLIENT
 	done
 }
 
+# bats test_tags=native
 @test "nc: strace shows what each object adds to its calls" {
 	run -0 alone nc_traced
 	has 0 "socket $set_defaults connect"
@@ -312,6 +316,7 @@ unanswered() { # the other end of the cable has no address
 	LD_PRELOAD=$client timeout 60 nc -v 192.0.2.2 80
 }
 
+# bats test_tags=native
 @test "nc: TCP_USER_TIMEOUT=5000 gives up on an address that does not answer" {
 	SECONDS=0
 	# Without it nc waits for two minutes.

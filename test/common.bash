@@ -1,5 +1,7 @@
 # What the tests share. Each may point the suite at another build by
 # LIBKEEPALIVE_DIR, or at another build of the helper program by CALL.
+# Tests tagged "native" preload the system's own programs and objects, those
+# tagged "glibc" need what musl does not have.
 # shellcheck shell=bash disable=SC2034
 
 bats_require_minimum_version 1.5.0

@@ -5,24 +5,24 @@ settings='TCP_KEEPIDLE=15 TCP_KEEPINTVL=15 TCP_KEEPCNT=9 TCP_USER_TIMEOUT=150000
 version=$(sed -n 's/^#define VERSION "\(.*\)"/\1/p' "$top/common.h")
 
 @test "debug: the first line tells object, version, vocabulary, time and settings" {
-	LIBKEEPALIVE_DEBUG=1 run -0 preload "$client" /bin/true
+	LIBKEEPALIVE_DEBUG=1 run -0 preload "$client" "$call" clearenv
 	[ "$output" = "libkeepalive.so $version: on, vocabulary of libkeepalive, at connect(): $settings" ]
-	LIBKEEPALIVE_DEBUG=1 run -0 preload "$listen" /bin/true
+	LIBKEEPALIVE_DEBUG=1 run -0 preload "$listen" "$call" clearenv
 	[ "$output" = "libkeepalive_listen.so $version: on, vocabulary of libkeepalive, at listen(): $settings" ]
 	LIBKEEPALIVE_DEBUG=1 KEEPALIVE=socket TCP_SYNCNT=3 TCP_KEEPIDLE=0 \
-		run -0 preload "$client" /bin/true
+		run -0 preload "$client" "$call" clearenv
 	[ "$output" = "libkeepalive.so $version: on, vocabulary of libkeepalive, at socket(): TCP_KEEPINTVL=15 TCP_KEEPCNT=9 TCP_USER_TIMEOUT=-1 TCP_SYNCNT=3 SO_KEEPALIVE=1" ]
-	LIBKEEPALIVE_DEBUG=1 KEEPIDLE=75 run -0 preload "$client" /bin/true
+	LIBKEEPALIVE_DEBUG=1 KEEPIDLE=75 run -0 preload "$client" "$call" clearenv
 	[ "$output" = "libkeepalive.so $version: on, vocabulary of libkeepalive 0.3, at socket(): TCP_KEEPIDLE=75 SO_KEEPALIVE=1" ]
 	LIBKEEPALIVE_DEBUG=1 DD_TCP_KEEPALIVE_TIME=4 DD_EVAL_ENVIRONMENT_ONCE=0 \
-		run -0 preload "$client" /bin/true
+		run -0 preload "$client" "$call" clearenv
 	[ "$output" = "libkeepalive.so $version: on, vocabulary of libdontdie, at socket(), read at every call: TCP_KEEPIDLE=4 SO_KEEPALIVE=1" ]
 	LIBKEEPALIVE_DEBUG=1 DD_TCP_KEEPALIVE_TIME=4 KEEPCNT=5 \
-		run -0 preload "$client" /bin/true
+		run -0 preload "$client" "$call" clearenv
 	[ "$output" = "libkeepalive.so $version: on, vocabulary of libkeepalive 0.3 and libdontdie, at socket(): TCP_KEEPIDLE=4 TCP_KEEPCNT=5 SO_KEEPALIVE=1" ]
-	LIBKEEPALIVE_DEBUG=1 KEEPALIVE=force run -0 preload "$listen" /bin/true
+	LIBKEEPALIVE_DEBUG=1 KEEPALIVE=force run -0 preload "$listen" "$call" clearenv
 	[ "$output" = "libkeepalive_listen.so $version: on, vocabulary of libkeepalive, at listen(), by force: $settings" ]
-	LIBKEEPALIVE_DEBUG=1 KEEPALIVE=off run -0 preload "$client" /bin/true
+	LIBKEEPALIVE_DEBUG=1 KEEPALIVE=off run -0 preload "$client" "$call" clearenv
 	[ "$output" = "libkeepalive.so $version: off, vocabulary of libkeepalive, at connect():" ]
 }
 
@@ -94,23 +94,23 @@ libkeepalive.so: connect(3): set TCP_KEEPIDLE=15 TCP_KEEPINTVL=15 TCP_KEEPCNT=9 
 
 @test "debug: goes to standard error, or where its value sends it" {
 	LIBKEEPALIVE_DEBUG=anything run -0 --separate-stderr \
-		preload "$client" /bin/true
+		preload "$client" "$call" clearenv
 	[ -z "$output" ]
 	[ -n "$stderr" ]
 	LIBKEEPALIVE_DEBUG=stdout run -0 --separate-stderr \
-		preload "$client" /bin/true
+		preload "$client" "$call" clearenv
 	[ -n "$output" ]
 	[ -z "$stderr" ]
 	LIBKEEPALIVE_DEBUG=syslog run -0 --separate-stderr \
-		preload "$client" /bin/true
+		preload "$client" "$call" clearenv
 	[ -z "$output" ]
 	[ -z "$stderr" ]
-	DD_DEBUG=1 run -0 --separate-stderr preload "$client" /bin/true
+	DD_DEBUG=1 run -0 --separate-stderr preload "$client" "$call" clearenv
 	[ -z "$output" ]
 	[ -z "$stderr" ]
-	DD_DEBUG=1 LIBKEEPALIVE_DEBUG=stdout run -0 preload "$client" /bin/true
+	DD_DEBUG=1 LIBKEEPALIVE_DEBUG=stdout run -0 preload "$client" "$call" clearenv
 	[[ $output == *"vocabulary of libdontdie, at socket()"* ]]
-	DD_DEBUG=2 run -0 preload "$client" /bin/true
+	DD_DEBUG=2 run -0 preload "$client" "$call" clearenv
 	[ -z "$output" ]
 }
 
@@ -168,9 +168,10 @@ same_inode() { # of two file systems, the program's is the second
 }
 
 @test "debug: nothing goes into a file that a closed descriptor becomes" {
-	LIBKEEPALIVE_DEBUG=1 run -0 preload "$client" sh -c \
-		'exec "$0" open f "$1" socket c inet stream 0 get f TCP_MAXSEG 2>&-' \
-		"$call" "$BATS_TEST_TMPDIR/file"
+	LIBKEEPALIVE_DEBUG=1 run -0 preload "" sh -c \
+		'LD_PRELOAD=$0 exec "$1" open f "$2" \
+			socket c inet stream 0 get f TCP_MAXSEG 2>&-' \
+		"$client" "$call" "$BATS_TEST_TMPDIR/file"
 	[ ! -s "$BATS_TEST_TMPDIR/file" ]
 }
 
@@ -190,9 +191,10 @@ same_inode() { # of two file systems, the program's is the second
 	dd if=/dev/zero bs=4096 oflag=nonblock >&9 2>/dev/null || true
 	local file
 	for file in '&8' '&9' /dev/full; do
-		LIBKEEPALIVE_DEBUG=1 run -0 --separate-stderr preload \
-			"$client" timeout 60 sh -c "\"\$0\" \"\$@\" 2>$file" \
-			"$call" socket c inet stream 0 connect c 127.0.0.1:1
+		LIBKEEPALIVE_DEBUG=1 run -0 --separate-stderr preload "" \
+			timeout 60 sh -c "LD_PRELOAD=\$0 \"\$@\" 2>$file" \
+			"$client" "$call" socket c inet stream 0 \
+			connect c 127.0.0.1:1
 		[ "${lines[1]}" = "connect = -1 ECONNREFUSED" ]
 	done
 }
@@ -207,15 +209,15 @@ silent_log() {
 		many+=(socket "s$i" inet dgram 0)
 	done
 	"$call" socket log unix dgram 0 bind log /dev/log exec \
-		env "$@" LD_PRELOAD="$client" timeout 60 "$call" "${many[@]}"
+		timeout 60 env "$@" LD_PRELOAD="$client" "$call" "${many[@]}"
 }
 
 @test "debug: syslog where no descriptor is left loses lines, nothing else" {
 	DD_DEBUG=1 run -0 strace -qq -e trace=%network,close -e signal=none \
 		-e inject=socket:error=EMFILE:when=1 \
 		-o "$BATS_TEST_TMPDIR/trace" -E LD_PRELOAD="$client" \
-		"$call" socket c inet stream 0
-	[[ $output =~ ^"socket = "[0-9]$ ]]
+		"$call" print ran
+	[ "$output" = ran ]
 	grep -q 'socket(AF_UNIX.*INJECTED' "$BATS_TEST_TMPDIR/trace"
 	run -1 grep -E '(sendto|close)\(-' "$BATS_TEST_TMPDIR/trace"
 }

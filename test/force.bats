@@ -123,6 +123,7 @@ pair=(socket s inet stream 0 bind s 127.0.0.1:0 listen s
 	has -1 "$defaults"
 }
 
+# bats test_tags=native
 @test "force: bad pointers and short lengths get the kernel's answer" {
 	local answers='
 import ctypes, errno, socket
@@ -203,6 +204,7 @@ for value, size in ((0, 4), (1, 4), (-1, 4), (good, 0), (good, 3),
 	[ "${stderr_lines[-1]}" = "libkeepalive:setsockopt(TCP_KEEPIDLE, 15): Operation not permitted" ]
 }
 
+# bats test_tags=glibc
 @test "force: is ignored in secure-execution mode" {
 	chmod 755 "$BATS_TEST_TMPDIR" "$BATS_RUN_TMPDIR"
 	install -m 755 "$client" "$BATS_TEST_TMPDIR"

@@ -75,17 +75,6 @@ install_and() {
 	done
 }
 
-@test "objects: glibc 2.34 is new enough" {
-	for object in libkeepalive.so libkeepalive_listen.so; do
-		newest=$(readelf --version-info "$source/$object" |
-			grep -o 'GLIBC_[0-9.]*' | sort -Vu | tail -n 1)
-		echo "$object needs $newest"
-		[ "$newest" ]
-		[ "$(printf '%s\n' "$newest" GLIBC_2.34 | sort -V |
-			tail -n 1)" = GLIBC_2.34 ]
-	done
-}
-
 @test "objects: the same from any folder" {
 	mkdir "$BATS_TEST_TMPDIR/another folder"
 	cp -r "$commit/." "$BATS_TEST_TMPDIR/another folder"

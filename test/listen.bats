@@ -52,7 +52,7 @@ called() {
 
 @test "listen: costs a question and the options, accept() nothing" {
 	run -0 network_calls "$listen" "$call" "${own[@]}" "${queued[@]}" \
-		accept a s socket d inet stream 0 connect d s accept4 b s 0
+		accept a s socket d inet stream 0 connect d s accept4 b s cloexec
 	[ "$output" = "socket bind SO_ACCEPTCONN? $set_defaults listen socket getsockname connect accept socket getsockname connect accept4" ]
 }
 
@@ -125,7 +125,7 @@ called() {
 	[ "${lines[4]}" = started ]
 }
 
-# bats test_tags=as-built
+# bats test_tags=as-built,native
 @test "each call fails with ENOSYS where nobody else defines it" {
 	# The C library stands first, and nothing behind this library.
 	LD_PRELOAD=libc.so.6:$listen run -0 \

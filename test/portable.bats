@@ -8,16 +8,26 @@ load common
 with() {
 	local variables=()
 	while [ "$1" != -- ]; do
-		variables+=("$1")
+		variables+=(${EMULATOR:+-E} "$1")
 		shift
 	done
 	shift
-	if [ "${EMULATOR-}" ]; then
-		# shellcheck disable=SC2086 # a command and its arguments
-		$EMULATOR "${variables[@]/#/-E}" "$call" "$@"
-	else
-		env "${variables[@]}" "$call" "$@"
-	fi
+	# shellcheck disable=SC2086 # a command and its arguments
+	${EMULATOR:-env} "${variables[@]}" "$call" "$@"
+}
+
+@test "portable: glibc 2.34 is new enough" {
+	local object needed
+	for object in "$client" "$listen"; do
+		needed=$(readelf --version-info "$object" |
+			grep -o 'GLIBC_[0-9.]*' | sort -Vu)
+		echo "$object needs $needed"
+		# musl's symbols have no versions.
+		[ "$needed" ] || readelf --dynamic "$object" |
+			grep -F 'NEEDED' | grep -F '[libc.so]'
+		[ "$(printf '%s\n' "$needed" GLIBC_2.34 | sort -V |
+			tail -n 1)" = GLIBC_2.34 ]
+	done
 }
 
 listener=(socket l inet stream 0 bind l 127.0.0.1:0 listen l)

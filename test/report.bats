@@ -3,7 +3,7 @@ load common
 
 # said NAME VALUE [OBJECT]: what the object, else the client's, says of it.
 said() {
-	env "$1=$2" LD_PRELOAD="${3:-$client}" true 2>&1
+	env "$1=$2" LD_PRELOAD="${3:-$client}" "$call" clearenv 2>&1
 }
 
 @test "bad value: each form that is no decimal number is reported and not set" {
@@ -114,7 +114,7 @@ said() {
 			continue
 		all=$(printf '\\x%02x' "$code")
 		[ "$(env "TCP_KEEPIDLE=$(printf '%b.' "$all")" \
-			LD_PRELOAD="$client" true 2>&1)" = \
+			LD_PRELOAD="$client" "$call" clearenv 2>&1)" = \
 			"libkeepalive.so: TCP_KEEPIDLE=\"$all.\" is ignored: 0 to 32767 s are allowed" ]
 	done
 	[ "$(said TCP_KEEPIDLE "%s%n%d ~!'")" = \
@@ -122,16 +122,16 @@ said() {
 }
 
 @test "bad value: the program runs on where standard error is closed" {
-	TCP_KEEPIDLE=x run -0 --separate-stderr preload "$client" \
-		sh -c 'exec "$0" print ran 2>&-' "$call"
+	TCP_KEEPIDLE=x run -0 --separate-stderr preload "" \
+		sh -c 'LD_PRELOAD=$0 exec "$1" print ran 2>&-' "$client" "$call"
 	[ "$output" = ran ]
 }
 
 @test "bad value: the program runs on where nobody reads its standard error" {
 	mkfifo "$BATS_TEST_TMPDIR/pipe"
 	exec 7<>"$BATS_TEST_TMPDIR/pipe" 8>"$BATS_TEST_TMPDIR/pipe" 7>&-
-	TCP_KEEPIDLE=x run -0 --separate-stderr preload "$client" \
-		sh -c '"$0" print ran 2>&8' "$call"
+	TCP_KEEPIDLE=x run -0 --separate-stderr preload "" \
+		sh -c 'LD_PRELOAD=$0 "$1" print ran 2>&8' "$client" "$call"
 	[ "$output" = ran ]
 }
 
@@ -140,7 +140,7 @@ said() {
 	exec 8<>"$BATS_TEST_TMPDIR/pipe"
 	# dd stops at the first write that would block.
 	dd if=/dev/zero bs=4096 oflag=nonblock >&8 2>/dev/null || true
-	TCP_KEEPIDLE=x run -0 --separate-stderr preload "$client" \
-		timeout 60 sh -c '"$0" print ran 2>&8' "$call"
+	TCP_KEEPIDLE=x run -0 --separate-stderr preload "" timeout 60 \
+		sh -c 'LD_PRELOAD=$0 "$1" print ran 2>&8' "$client" "$call"
 	[ "$output" = ran ]
 }

@@ -185,17 +185,18 @@ derives() {
 		derives 2147483647
 }
 
-# is_off and is_on COMMAND...: how COMMAND leaves a client and a listener.
+# is_off and is_on env VARIABLE=VALUE...: how these leave a client and a
+# listener.
 is_off() {
 	echo "off: $*"
-	run -0 env LD_PRELOAD="$both" "$@" "$call" "${client_socket[@]}" \
+	run -0 "$@" LD_PRELOAD="$both" "$call" "${client_socket[@]}" \
 		options c "${listener[@]}" options s
 	has 2 "$untouched"
 	has -1 "$untouched"
 }
 is_on() {
 	echo "on: $*"
-	run -0 env LD_PRELOAD="$both" "$@" "$call" "${client_socket[@]}" \
+	run -0 "$@" LD_PRELOAD="$both" "$call" "${client_socket[@]}" \
 		options c "${listener[@]}" options s
 	has 2 "$defaults"
 	has -1 "$defaults"

@@ -245,7 +245,7 @@ calls='socket s inet stream 0 bind s 127.0.0.1:0 listen s socket c inet stream 0
 	in_order "connect = 0" "$defaults" "$defaults"
 }
 
-# bats test_tags=as-built
+# bats test_tags=as-built,glibc
 @test "unchanged: calls of an object that RTLD_DEEPBIND loads pass by the hooks" {
 	run -0 preload "$both" "$call" setenv EARLY "$calls" \
 		dlopen "$early" deepbind
@@ -300,7 +300,7 @@ chained() {
 	[ "$(tr -dc o <"$BATS_TEST_TMPDIR/letters" | wc -c)" -eq 5 ]
 }
 
-# bats test_tags=as-built
+# bats test_tags=as-built,native
 @test "chain: socket_wrapper, before and after" {
 	local objects
 	for objects in "$lib/libsocket_wrapper.so:$both" \
@@ -313,6 +313,7 @@ chained() {
 	done
 }
 
+# bats test_tags=native
 @test "chain: proxychains4 and torsocks, before and after" {
 	# There is no proxy: what counts is what happens on the way to it.
 	printf '[ProxyList]\nsocks5 127.0.0.1 1\n' >"$BATS_TEST_TMPDIR/proxy"
@@ -338,6 +339,7 @@ chained() {
 	done
 }
 
+# bats test_tags=native
 @test "chain: libfaketime, before and after" {
 	local faketime=$lib/faketime/libfaketime.so.1
 	[ -e "$faketime" ]

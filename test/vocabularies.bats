@@ -129,6 +129,7 @@ TCP_KEEPIDLE  = 180
 TCP_KEEPINTVL = 60" ]
 }
 
+# bats test_tags=native
 @test "libkeepalive 0.3: a server under libkeepalive.so alone, as documented" {
 	run -0 alone eval '
 		KEEPCNT=20 KEEPIDLE=75 KEEPINTVL=60 \
@@ -146,6 +147,7 @@ TCP_KEEPINTVL = 60" ]
 		"TCP_KEEPIDLE=75 TCP_KEEPINTVL=60 TCP_KEEPCNT=20 SO_KEEPALIVE=1" ]
 }
 
+# bats test_tags=native
 @test "libdontdie: its documented example, with Java" {
 	run -0 alone eval '
 		nc -d -l 5000 &
