@@ -64,6 +64,7 @@ not_abused() {
 }
 
 @test "abuse: a program without privileges reads the environment, as a check" {
+	takes_root
 	run -0 in_a_copy "$attack"'attack /objects/call'
 	has 0 "libkeepalive"
 	has -2 "$untouched"
@@ -71,6 +72,7 @@ not_abused() {
 }
 
 @test "abuse: a set-user-ID program reads nothing of it and writes nothing" {
+	takes_root
 	run -0 in_a_copy "$attack"'
 		chmod 4755 /objects/call
 		attack /objects/call'
@@ -78,6 +80,7 @@ not_abused() {
 }
 
 @test "abuse: a set-group-ID program reads nothing of it and writes nothing" {
+	takes_root
 	run -0 in_a_copy "$attack"'
 		chmod 2755 /objects/call
 		attack /objects/call'
@@ -85,6 +88,7 @@ not_abused() {
 }
 
 @test "abuse: a program with file capabilities reads nothing of it and writes nothing" {
+	takes_root
 	run -0 in_a_copy "$attack"'
 		setcap cap_net_bind_service+ep /objects/call
 		attack /objects/call'
@@ -117,6 +121,7 @@ compare='
 '
 
 @test "whole system: every program of the essential packages starts as before" {
+	takes_root
 	run -0 in_a_copy "$compare"'
 		dpkg -L coreutils findutils grep sed tar gzip diffutils dpkg apt \
 			util-linux bash dash perl-base login passwd \
@@ -133,6 +138,7 @@ compare='
 }
 
 @test "whole system: what people and packages do runs as before" {
+	takes_root
 	run -0 in_a_copy "$compare"'compare <<-"END"
 		apt-get --version
 		apt-get check
@@ -188,6 +194,7 @@ with_object() {
 }
 
 @test "broken object: missing, empty, not an object, of another word size" {
+	takes_root
 	local break
 	for break in 'rm $object' ': >$object' 'echo text >$object' \
 		'printf "\1" | dd of=$object bs=1 seek=4 conv=notrunc' \
@@ -201,6 +208,7 @@ with_object() {
 }
 
 @test "broken object: unreadable for the user" {
+	takes_root
 	with_object 'chmod 600 $object' \
 		'setpriv --reuid 65534 --regid 65534 --clear-groups \
 			/bin/echo runs'
@@ -210,6 +218,7 @@ with_object() {
 }
 
 @test "broken object: its companion is missing" {
+	takes_root
 	run -0 in_a_copy 'preload yes; rm /objects/libkeepalive_listen.so
 		/objects/call socket c inet stream 0 connect c 127.0.0.1:1 \
 			options c'
@@ -218,6 +227,7 @@ with_object() {
 }
 
 @test "broken object: cut short, it ends programs; a running shell gets out" {
+	takes_root
 	run -0 in_a_copy 'head -c 4096 /objects/libkeepalive.so >/objects/cut.so
 		echo /objects/cut.so >/etc/ld.so.preload
 		! /bin/echo runs

@@ -19,6 +19,11 @@ early_interposer=$top/test/build/interposer_early.so
 # The tests' own environment has none of the library's variables.
 unset "${!TCP_@}" "${!KEEP@}" "${!DD_@}" "${!LIBKEEPALIVE_DEBUG@}" LD_PRELOAD
 
+# For tests that an ordinary user cannot run.
+takes_root() {
+	[ "$EUID" -eq 0 ] || skip "takes root"
+}
+
 # preload OBJECTS COMMAND...: runs it as README says. Variables that stand
 # before it hold for the command too. Without the descriptors of bats, its own
 # start at 3.

@@ -223,7 +223,7 @@ silent_log() {
 }
 
 @test "debug: syslog keeps no descriptor, and is not waited for" {
-	[ "$EUID" -eq 0 ] || skip "makes a device"
+	takes_root
 	run -0 alone silent_log
 	local plain=$output
 	run -0 alone silent_log DD_DEBUG=1

@@ -35,6 +35,7 @@ copy() {
 }
 
 @test "demo: works for an ordinary user where user namespaces are allowed" {
+	takes_root
 	copy
 	run -0 setpriv --reuid 65534 --regid 65534 --clear-groups \
 		"$demo" 3>&- 4>&-

@@ -206,6 +206,7 @@ for value, size in ((0, 4), (1, 4), (-1, 4), (good, 0), (good, 3),
 
 # bats test_tags=glibc
 @test "force: is ignored in secure-execution mode" {
+	takes_root
 	chmod 755 "$BATS_TEST_TMPDIR" "$BATS_RUN_TMPDIR"
 	install -m 755 "$client" "$BATS_TEST_TMPDIR"
 	install -m 4755 "$call" "$BATS_TEST_TMPDIR/set-user-id"

@@ -172,6 +172,7 @@ install_and() {
 }
 
 @test "install: a bare name is enough afterwards, for nc too" {
+	takes_root
 	# shellcheck disable=SC2016 # for the inner shell
 	run -0 install_and '
 		nc -l 127.0.0.1 7007 >/dev/null &
@@ -184,6 +185,7 @@ install_and() {
 }
 
 @test "install: man finds the page by the library's name" {
+	takes_root
 	# shellcheck disable=SC2016 # for the inner shell
 	run -0 install_and 'readlink -f "$(man -w libkeepalive)"'
 	[ "$output" = /usr/local/share/man/man7/libkeepalive.7 ]
@@ -194,6 +196,7 @@ install_and() {
 }
 
 @test "install: DESTDIR leaves the running system's cache as it is" {
+	takes_root
 	# shellcheck disable=SC2016 # for the inner shell
 	run -0 on_a_copy 'before=$(stat -c %i%y /etc/ld.so.cache)
 		make install DESTDIR=/elsewhere >/dev/null
@@ -205,6 +208,7 @@ install_and() {
 # ---- make uninstall ----
 
 @test "uninstall: takes out what install put in" {
+	takes_root
 	run -0 on_a_copy 'make uninstall >/dev/null
 		find /usr -not -type d | sort >/before
 		make install >/dev/null
@@ -251,6 +255,7 @@ units() {
 }
 
 @test "examples: systemd takes the drop-in, and the service has both objects" {
+	takes_root
 	mkdir "$BATS_TEST_TMPDIR/any.service.d"
 	cp "$examples/keepalive.conf" "$BATS_TEST_TMPDIR/any.service.d"
 	printf '[Service]\nExecStart=true\n' >"$BATS_TEST_TMPDIR/any.service"
@@ -267,6 +272,7 @@ units() {
 }
 
 @test "examples: a socket-activated proxy has keepalive on both sides" {
+	takes_root
 	cp "$examples"/proxy.* "$BATS_TEST_TMPDIR"
 	run -0 units proxy.socket proxy.service
 	[ -z "$output" ]
@@ -287,6 +293,7 @@ units() {
 }
 
 @test "examples: the image that the Dockerfile makes preloads the object" {
+	takes_root
 	run -0 grep -c ^FROM "$examples/Dockerfile"
 	[ "$output" -eq 2 ]
 	# What it installs is what the tests have been run with.
@@ -309,6 +316,7 @@ units() {
 }
 
 @test "examples: the pod's environment preloads the object" {
+	takes_root
 	run -1 grep -E 'value: +[0-9]' "$examples/pod.yaml" # must be a string
 	script=$(awk '$2 == "name:" { name = $3 }
 		$1 == "value:" { gsub("\"", ""); print name "=" $2 }' \
@@ -319,6 +327,7 @@ units() {
 }
 
 @test "examples: the shell function adds the object to what is preloaded" {
+	takes_root
 	local script
 	# shellcheck disable=SC2016 # for the inner shell
 	script='. "$examples/keepalive.sh"

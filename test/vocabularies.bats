@@ -163,7 +163,7 @@ TCP_KEEPINTVL = 60" ]
 }
 
 @test "libdontdie: DD_DEBUG=1 tells syslog of each socket() call" {
-	[ "$EUID" -eq 0 ] || skip "makes a device"
+	takes_root
 	# A /dev of the test's own.
 	run -0 unshare --mount bash -euc "$(declare -f await)"'
 		mount -t tmpfs none /dev
