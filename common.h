@@ -30,6 +30,7 @@
 
 #define VERSION "1.0.0"
 #define EXPORT __attribute__((visibility("default")))
+#define INLINE __attribute__((always_inline)) static inline
 
 #ifndef IPPROTO_MPTCP
 #define IPPROTO_MPTCP 262
@@ -78,6 +79,7 @@ enum { THIS_LIBRARY, LIBKEEPALIVE_0_3, LIBDONTDIE, VOCABULARIES };
 /* A user timeout that lets both mechanisms give up together. */
 #define DERIVE (-1)
 #define UNSET INT_MIN
+#define ALL (~0U) /* a bit for each */
 
 /*
  * All that is known about the settings. 0 is in every range and leaves the
@@ -153,11 +155,18 @@ static bool is_off(const struct settings *settings)
 	return settings->value[KEEPALIVE] == 0;
 }
 
-/* What was done to a socket. */
+/* What was done to a socket: small, for clearing more takes accept()'s time. */
 struct done {
 	const char *verdict;
-	int value[SETTINGS]; /* as it was set; 0: was not */
+	unsigned int set;    /* a bit for each setting */
+	int user_timeout_ms; /* which may have been derived */
 };
+
+static int value_set(
+	const struct settings *settings, const struct done *done, int i)
+{
+	return i == USER_TIMEOUT ? done->user_timeout_ms : settings->value[i];
+}
 
 /* ---- lines: none, but for bad values and for debug ---- */
 
@@ -196,23 +205,24 @@ static void log_line(const char *line, size_t length)
 }
 
 /*
- * Writes a line, the text and then those of the values that are not 0, or drops
+ * Writes a line, the text and then those of the values that were set, or drops
  * it: no program may wait, die of SIGPIPE or find it in a file of its own that
  * has the descriptor's number by now. poll() has more to say than POLLOUT when
  * a pipe's or a socket's reader is gone. Not inline, so that it takes no stack
  * where debug is off.
  */
 __attribute__((noinline, format(printf, 3, 4))) static void tell(
-	const struct output *output, const int value[SETTINGS],
+	const struct settings *settings, const struct done *done,
 	const char *format, ...)
 {
-	struct pollfd poll_fd = {.fd = output->fd, .events = POLLOUT};
+	const struct output *to = &settings->debug;
+	struct pollfd poll_fd = {.fd = to->fd, .events = POLLOUT};
 	struct output now;
 	char line[512]; /* the longest is of 350 */
 	size_t length;
 	va_list arguments;
 
-	if (output->fd == NOWHERE)
+	if (to->fd == NOWHERE)
 		return;
 	memcpy(line, PRIORITY, PRIORITY_LENGTH);
 	va_start(arguments, format);
@@ -220,23 +230,23 @@ __attribute__((noinline, format(printf, 3, 4))) static void tell(
 					   sizeof(line) - PRIORITY_LENGTH,
 					   format, arguments);
 	va_end(arguments);
-	for (int i = 0; value && i < SETTINGS; i++)
-		if (value[i] != 0)
+	for (int i = 0; done && i < SETTINGS; i++)
+		if (done->set & 1U << i && value_set(settings, done, i) != 0)
 			length += (size_t)snprintf(line + length,
 				sizeof(line) - length, " %s=%d", table[i].name,
-				value[i]);
-	if (output->fd == SYSLOG) {
+				value_set(settings, done, i));
+	if (to->fd == SYSLOG) {
 		log_line(line, length);
 		return;
 	}
 	line[length++] = '\n';
-	now = output_to(output->fd);
-	if (now.fd == NOWHERE || now.device != output->device ||
-		now.inode != output->inode)
+	now = output_to(to->fd);
+	if (now.fd == NOWHERE || now.device != to->device ||
+		now.inode != to->inode)
 		return;
 	if (poll(&poll_fd, 1, 0) != 1 || poll_fd.revents != POLLOUT)
 		return;
-	write(output->fd, line + PRIORITY_LENGTH, length - PRIORITY_LENGTH);
+	write(to->fd, line + PRIORITY_LENGTH, length - PRIORITY_LENGTH);
 }
 
 /* ---- reading the environment ---- */
@@ -298,7 +308,7 @@ static bool parse(const char *text, const struct setting *setting, int *value)
 static void report(
 	const struct setting *setting, const char *name, const char *value)
 {
-	const struct output standard_error = output_to(STDERR_FILENO);
+	const struct settings none = {.debug = output_to(STDERR_FILENO)};
 	char shown[32 * sizeof("\\x00")];
 	int length = 0;
 	int i;
@@ -310,7 +320,7 @@ static void report(
 		length += snprintf(shown + length, sizeof("\\x00"),
 			as_it_is ? "%c" : "\\x%02x", c);
 	}
-	tell(&standard_error, NULL,
+	tell(&none, NULL,
 		OBJECT ": %s=\"%s%s\" is ignored: %s%d to %d %s are allowed",
 		name, shown, value[i] ? "..." : "",
 		setting->min > 0 ? "0 or " : "", setting->min, setting->max,
@@ -442,40 +452,41 @@ static const struct settings *settings_now(struct settings *own)
 
 /* ---- the next definition ---- */
 
+struct next {
+	char name[sizeof("setsockopt")];
+	_Atomic(void *) definition;
+};
+
+/* Sets errno where there is none. */
+static void *look_up(struct next *next)
+{
+	int saved = errno;
+	void *found = dlsym(RTLD_NEXT, next->name);
+
+	atomic_store_explicit(&next->definition, found, memory_order_relaxed);
+	errno = found ? saved : ENOSYS;
+	return found;
+}
+
 /*
  * Defines next_NAME(), which hands a call on to whoever defines NAME after this
- * object. dlsym() takes the loader's lock, so the constructor looks it up, by
- * find_NAME(), and only a call before that looks it up for itself.
+ * object. dlsym() takes the loader's lock, so the constructor looks them up,
+ * and only a call before that looks its own up. Inline, for a processor
+ * foresees no return that comes after a system call.
  */
 #define NEXT(name, parameters, arguments)                                      \
-	static __typeof__(&name) find_##name(void)                             \
-	{                                                                      \
-		static _Atomic(void *) found;                                  \
+	static struct next of_##name = {#name, NULL};                          \
                                                                                \
-		return (__typeof__(&name))find(&found, #name);                 \
-	}                                                                      \
-                                                                               \
-	static int next_##name parameters                                      \
+	INLINE int next_##name parameters                                      \
 	{                                                                      \
-		__typeof__(&name) next = find_##name();                        \
+		void *found = atomic_load_explicit(                            \
+			&of_##name.definition, memory_order_relaxed);          \
+		__typeof__(&name) next =                                       \
+			(__typeof__(&name))(found ? found                      \
+						  : look_up(&of_##name));      \
                                                                                \
 		return next ? next arguments : -1;                             \
 	}
-
-/* Sets errno where there is none. */
-static void *find(_Atomic(void *) *found, const char *name)
-{
-	void *next = atomic_load_explicit(found, memory_order_relaxed);
-
-	if (!next) {
-		int saved = errno;
-
-		next = dlsym(RTLD_NEXT, name);
-		atomic_store_explicit(found, next, memory_order_relaxed);
-		errno = next ? saved : ENOSYS;
-	}
-	return next;
-}
 
 NEXT(setsockopt,
 	(int fd, int level, int option, const void *value, socklen_t length),
@@ -502,21 +513,6 @@ static bool listens(int fd)
 	return ask(fd, SOL_SOCKET, SO_ACCEPTCONN) == 1;
 }
 
-/* Sets one option. Returns its value, or 0 where it was refused. */
-static int set(const struct settings *settings, int fd, int i)
-{
-	int value = settings->value[i];
-
-	if (value == DERIVE)
-		value = derive(settings->value, fd);
-	if (next_setsockopt(fd, table[i].level, table[i].option, &value,
-		    sizeof(value)) == 0)
-		return value;
-	tell(&settings->debug, NULL, "libkeepalive:setsockopt(%s, %d): %m",
-		table[i].name, value);
-	return 0;
-}
-
 /*
  * Sets on a socket what belongs to this call, each option by itself: a kernel
  * that lacks one, or has none for MPTCP, gets the others. socket() knows that
@@ -524,8 +520,8 @@ static int set(const struct settings *settings, int fd, int i)
  * socket is asked: after a refusal, and before SO_KEEPALIVE, which every kind
  * takes.
  */
-static struct done prepare(
-	const struct settings *settings, int fd, unsigned int call)
+static struct done prepare(const struct settings *settings, int fd,
+	unsigned int call, unsigned int wanted)
 {
 	struct done done = {.verdict = "nothing to set"};
 	bool tcp = call == AT_SOCKET;
@@ -534,7 +530,11 @@ static struct done prepare(
 	if (is_off(settings))
 		done.verdict = "off";
 	for (int i = 0; i < SETTINGS; i++) {
-		if (settings->value[i] == 0 || !(table[i].calls & call))
+		const struct setting *setting = &table[i];
+		int value = settings->value[i];
+
+		if (value == 0 || !(setting->calls & call) ||
+			!(wanted & 1U << i))
 			continue;
 		if (!tcp && (refused || i == KEEPALIVE)) {
 			tcp = is_tcp(fd);
@@ -543,11 +543,19 @@ static struct done prepare(
 				break;
 			}
 		}
-		done.value[i] = set(settings, fd, i);
-		if (done.value[i] != 0) {
+		if (value == DERIVE)
+			value = derive(settings->value, fd);
+		if (i == USER_TIMEOUT)
+			done.user_timeout_ms = value;
+		if (next_setsockopt(fd, setting->level, setting->option, &value,
+			    sizeof(value)) == 0) {
+			done.set |= 1U << i;
 			done.verdict = "set";
 			tcp = true;
 		} else {
+			tell(settings, NULL,
+				"libkeepalive:setsockopt(%s, %d): %m",
+				setting->name, value);
 			refused = true;
 			if (!tcp)
 				done.verdict = "refused";
@@ -568,23 +576,22 @@ static bool is_kept_on(int fd, int setting);
  */
 static void keep(const struct settings *settings, int fd, int level, int option)
 {
+	struct done done;
 	int replaced = 0;
-	int value;
 	int i = 0;
 
 	while (table[i].level != level || table[i].option != option)
 		if (++i == SETTINGS)
 			return;
-	if (settings->value[i] == 0 || !is_kept_on(fd, i) ||
-		(i == KEEPALIVE && !is_tcp(fd)))
+	if (settings->value[i] == 0 || !is_kept_on(fd, i))
 		return;
 	if (settings->debug.fd != NOWHERE)
 		replaced = ask(fd, level, option);
-	value = set(settings, fd, i);
-	if (value != 0 && value != replaced)
-		tell(&settings->debug, NULL,
-			OBJECT ": setsockopt(%d): set in place of %d: %s=%d",
-			fd, replaced, table[i].name, value);
+	done = prepare(settings, fd, CALLS, 1U << i);
+	if (done.set && value_set(settings, &done, i) != replaced)
+		tell(settings, &done,
+			OBJECT ": setsockopt(%d): set in place of %d:", fd,
+			replaced);
 }
 
 EXPORT int setsockopt(
@@ -607,6 +614,7 @@ static void read_at_start(void)
 	const bool *met = at_start.met;
 	const char *vocabulary = "libkeepalive";
 	const char *time = "connect()";
+	struct done all = {.set = ALL};
 	int saved = errno;
 
 	at_start.debug = debug_output();
@@ -623,7 +631,8 @@ static void read_at_start(void)
 		time = "listen()";
 	else if (at_start.at_socket)
 		time = "socket()";
-	tell(&at_start.debug, at_start.value,
+	all.user_timeout_ms = at_start.value[USER_TIMEOUT];
+	tell(&at_start, &all,
 		OBJECT " " VERSION ": %s, vocabulary of %s, at %s%s%s:",
 		is_off(&at_start) ? "off" : "on", vocabulary, time,
 		at_start.force ? ", by force" : "",

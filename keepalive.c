@@ -11,9 +11,9 @@ NEXT(socket, (int domain, int type, int protocol), (domain, type, protocol))
 
 __attribute__((constructor)) static void start(void)
 {
-	find_connect();
-	find_socket();
-	find_setsockopt();
+	look_up(&of_connect);
+	look_up(&of_socket);
+	look_up(&of_setsockopt);
 	read_at_start();
 }
 
@@ -23,10 +23,9 @@ EXPORT int connect(int fd, const struct sockaddr *address, socklen_t length)
 	int saved = errno;
 	const struct settings *settings = settings_now(&own);
 	struct done done = prepare(settings, fd,
-		settings->at_socket ? AT_CONNECT_LATE : AT_CONNECT);
+		settings->at_socket ? AT_CONNECT_LATE : AT_CONNECT, ALL);
 
-	tell(&settings->debug, done.value, OBJECT ": connect(%d): %s", fd,
-		done.verdict);
+	tell(settings, &done, OBJECT ": connect(%d): %s", fd, done.verdict);
 	errno = saved;
 	return next_connect(fd, address, length);
 }
@@ -52,10 +51,9 @@ EXPORT int socket(int domain, int type, int protocol)
 	else if (!makes_tcp(domain, type, protocol))
 		done.verdict = "not TCP";
 	else if (settings->at_socket)
-		done = prepare(settings, fd, AT_SOCKET);
-	tell(&settings->debug, done.value,
-		OBJECT ": socket(%d, %d, %d) = %d: %s", domain, type, protocol,
-		fd, done.verdict);
+		done = prepare(settings, fd, AT_SOCKET, ALL);
+	tell(settings, &done, OBJECT ": socket(%d, %d, %d) = %d: %s", domain,
+		type, protocol, fd, done.verdict);
 	errno = saved;
 	return fd;
 }

@@ -13,10 +13,10 @@ NEXT(accept4, (int fd, struct sockaddr *address, socklen_t *length, int flags),
 
 __attribute__((constructor)) static void start(void)
 {
-	find_listen();
-	find_accept();
-	find_accept4();
-	find_setsockopt();
+	look_up(&of_listen);
+	look_up(&of_accept);
+	look_up(&of_accept4);
+	look_up(&of_setsockopt);
 	read_at_start();
 }
 
@@ -58,7 +58,7 @@ EXPORT int listen(int fd, int backlog)
 	const struct settings *settings = settings_now(&own);
 	bool ours = !is_off(settings) && (is_known(fd) || !listens(fd));
 	struct done done =
-		prepare(settings, fd, ours ? AT_LISTEN : AT_LISTEN_AGAIN);
+		prepare(settings, fd, ours ? AT_LISTEN : AT_LISTEN_AGAIN, ALL);
 	int result;
 
 	errno = saved;
@@ -66,8 +66,8 @@ EXPORT int listen(int fd, int backlog)
 	saved = errno;
 	if (result == 0)
 		set_known(fd, ours);
-	tell(&settings->debug, done.value, OBJECT ": listen(%d, %d) = %d: %s",
-		fd, backlog, result, done.verdict);
+	tell(settings, &done, OBJECT ": listen(%d, %d) = %d: %s", fd, backlog,
+		result, done.verdict);
 	errno = saved;
 	return result;
 }
@@ -83,9 +83,9 @@ static int accepted(const char *name, int listener, int fd)
 	if (fd < 0)
 		done.verdict = "failed";
 	else if (!is_known(listener))
-		done = prepare(settings, fd, AT_ACCEPT);
-	tell(&settings->debug, done.value, OBJECT ": %s(%d) = %d: %s", name,
-		listener, fd, done.verdict);
+		done = prepare(settings, fd, AT_ACCEPT, ALL);
+	tell(settings, &done, OBJECT ": %s(%d) = %d: %s", name, listener, fd,
+		done.verdict);
 	errno = saved;
 	return fd;
 }
