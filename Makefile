@@ -28,7 +28,7 @@ $(objects): common.h Makefile
 
 # The tests' own programs: for a preloaded constructor, as an object too.
 test_programs = test/build/call test/build/call_early.so test/build/sockets \
-	test/build/view test/build/interposer_early.so
+	test/build/view test/build/interposer_early.so test/build/bench
 
 test/build/%: test/%.c
 	@mkdir -p $(@D)
@@ -122,6 +122,17 @@ coverage: ## print which lines and branches the tests reach
 .PHONY: mutate
 mutate: ## change the sources one by one, and see whether a test notices
 	test/mutate
+
+.PHONY: bench
+bench: $(objects) test/build/bench test/build/empty.so ## measure what the library costs
+	test/bench
+
+# The floor of what any preloaded object costs.
+test/build/empty.so: Makefile
+	@mkdir -p $(@D)
+	echo 'int nothing(void); EXPORT int nothing(void) { return 0; }' | \
+		$(CC) -DEXPORT='__attribute__((visibility("default")))' \
+		$(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(needed) -x c -o $@ -
 
 .PHONY: lint
 lint: ## check the sources and scripts with every linter
