@@ -182,6 +182,17 @@ message_patterns() {
 	done <<<"$rows"
 }
 
+@test "README: its lines on costs are those of the last run" {
+	rows=$(sed -n '/^| what | measured |$/,/^$/p' "$readme" | tail -n +3)
+	[ "$(wc -l <<<"$rows")" = 3 ]
+	while read -r row; do
+		grep -qF "$row" "$top/test/BENCH.md" || {
+			echo "$row"
+			return 1
+		}
+	done <<<"$rows"
+}
+
 # Which of the other manuals are installed is this machine's affair.
 @test "manual: mandoc finds nothing to say" {
 	run -0 mandoc -T lint -W warning "$top"/man/*.7
