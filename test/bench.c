@@ -148,7 +148,7 @@ static void keep_unix(struct hand *hand)
 	meet(hand, peer);
 }
 
-static void open_none(struct hand *hand, int i)
+static void do_nothing(struct hand *hand, int i)
 {
 	(void)hand;
 	(void)i;
@@ -209,12 +209,6 @@ static int call_setsockopt(struct hand *hand, int i)
 	return setsockopt(hand->kept, IPPROTO_TCP, TCP_NODELAY, &i, sizeof(i));
 }
 
-static void close_none(struct hand *hand, int i)
-{
-	(void)hand;
-	(void)i;
-}
-
 static void close_one(struct hand *hand, int i)
 {
 	close(hand->fd[i]);
@@ -246,12 +240,12 @@ static const struct work {
 } works[] = {
 	{"connect", keep_none, open_tcp, call_connect, close_unaccepted},
 	{"listen", keep_none, open_bound, call_listen, close_one},
-	{"socket", keep_none, open_none, call_socket, close_one},
+	{"socket", keep_none, do_nothing, call_socket, close_one},
 	{"accept", keep_none, open_connected, call_accept, close_both},
-	{"connected", keep_tcp, open_none, call_connect_kept, close_none},
-	{"udp", keep_udp, open_none, call_connect_kept, close_none},
-	{"unix", keep_unix, open_none, call_connect_kept, close_none},
-	{"setsockopt", keep_tcp, open_none, call_setsockopt, close_none},
+	{"connected", keep_tcp, do_nothing, call_connect_kept, do_nothing},
+	{"udp", keep_udp, do_nothing, call_connect_kept, do_nothing},
+	{"unix", keep_unix, do_nothing, call_connect_kept, do_nothing},
+	{"setsockopt", keep_tcp, do_nothing, call_setsockopt, do_nothing},
 };
 
 /* ---- the process that makes them ---- */
