@@ -211,7 +211,7 @@ static void log_line(const char *line, size_t length)
  * a pipe's or a socket's reader is gone. Not inline, so that it takes no stack
  * where debug is off.
  */
-__attribute__((noinline, format(printf, 3, 4))) static void tell(
+__attribute__((noinline, cold, format(printf, 3, 4))) static void write_line(
 	const struct settings *settings, const struct done *done,
 	const char *format, ...)
 {
@@ -222,8 +222,6 @@ __attribute__((noinline, format(printf, 3, 4))) static void tell(
 	size_t length;
 	va_list arguments;
 
-	if (to->fd == NOWHERE)
-		return;
 	memcpy(line, PRIORITY, PRIORITY_LENGTH);
 	va_start(arguments, format);
 	length = PRIORITY_LENGTH + (size_t)vsnprintf(line + PRIORITY_LENGTH,
@@ -248,6 +246,11 @@ __attribute__((noinline, format(printf, 3, 4))) static void tell(
 		return;
 	write(to->fd, line + PRIORITY_LENGTH, length - PRIORITY_LENGTH);
 }
+
+/* Where there is debug: elsewhere, accept() has no time for a call. */
+#define tell(settings, ...)                                                    \
+	((settings)->debug.fd == NOWHERE ? (void)0                             \
+					 : write_line(settings, __VA_ARGS__))
 
 /* ---- reading the environment ---- */
 
@@ -431,23 +434,30 @@ static void read_settings(struct settings *settings, bool reports)
 static struct settings at_start;
 static atomic_bool started;
 
-/*
- * The settings for this call, in *own where they have to be read for it: when
- * the environment says so, or when another library's constructor makes the
- * call before ours has run. Nothing is kept then, so that no lock is needed.
- */
-static const struct settings *settings_now(struct settings *own)
+/* Reads them for one call. Nothing is kept, so that no lock is needed. */
+static const struct settings *read_for_call(
+	struct settings *own, bool is_started)
 {
-	bool is_started = atomic_load_explicit(&started, memory_order_acquire);
-
-	if (is_started && !at_start.read_at_every_call)
-		return &at_start;
 	*own = (struct settings){
 		.met[LIBDONTDIE] = is_started,
 		.debug = is_started ? at_start.debug : debug_output(),
 	};
 	read_settings(own, false);
 	return own;
+}
+
+/*
+ * The settings for this call, in *own where they have to be read for it: when
+ * the environment says so, or when another library's constructor makes the
+ * call before ours has run.
+ */
+INLINE const struct settings *settings_now(struct settings *own)
+{
+	bool is_started = atomic_load_explicit(&started, memory_order_acquire);
+
+	return is_started && !at_start.read_at_every_call
+		       ? &at_start
+		       : read_for_call(own, is_started);
 }
 
 /* ---- the next definition ---- */

@@ -33,7 +33,7 @@ __attribute__((constructor)) static void start(void)
 #define KNOWN_LISTENERS 2048
 static atomic_bool known[KNOWN_LISTENERS];
 
-static bool is_known(int fd)
+INLINE bool is_known(int fd)
 {
 	return (unsigned int)fd < KNOWN_LISTENERS &&
 	       atomic_load_explicit(&known[fd], memory_order_relaxed);
