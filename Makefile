@@ -10,7 +10,9 @@ WARNINGS = -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes \
 # A flag has to suit the headers too: inline functions there may take a double.
 takes = $(shell $(CC) $(CPPFLAGS) -Werror -O2 $(1) -include stdlib.h \
 	-c -x c /dev/null -o /dev/null 2>/dev/null && echo $(1))
+# Spare tags would take a page more, and 4 KiB.
 CFLAGS = -Os -g -fno-plt
+LDFLAGS = -Wl,--spare-dynamic-tags=0
 needed := -fPIC -fvisibility=hidden -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
 	$(call takes,-fcf-protection) $(call takes,-mbranch-protection=standard) \
 	$(call takes,-mgeneral-regs-only) -funwind-tables \
@@ -28,7 +30,8 @@ $(objects): common.h Makefile
 
 # The tests' own programs: for a preloaded constructor, as an object too.
 test_programs = test/build/call test/build/call_early.so test/build/sockets \
-	test/build/view test/build/interposer_early.so test/build/bench
+	test/build/view test/build/interposer_early.so test/build/bench \
+	test/build/empty.so
 
 test/build/%: test/%.c
 	@mkdir -p $(@D)
@@ -124,7 +127,7 @@ mutate: ## change the sources one by one, and see whether a test notices
 	test/mutate
 
 .PHONY: bench
-bench: $(objects) test/build/bench test/build/empty.so ## measure what the library costs
+bench: $(objects) $(test_programs) ## measure what the library costs
 	test/bench
 
 # The floor of what any preloaded object costs.

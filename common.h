@@ -479,21 +479,30 @@ static void *look_up(struct next *next)
 }
 
 /*
- * Defines next_NAME(), which hands a call on to whoever defines NAME after this
- * object. dlsym() takes the loader's lock, so the constructor looks them up,
- * and only a call before that looks its own up. Inline, for a processor
- * foresees no return that comes after a system call.
+ * Defines find_NAME(): who defines NAME after this object. dlsym() takes the
+ * loader's lock, so the constructor looks them up, and only a call before that
+ * looks its own up. Inline, for a processor foresees no return that comes after
+ * a system call.
  */
-#define NEXT(name, parameters, arguments)                                      \
+#define FIND(name)                                                             \
 	static struct next of_##name = {#name, NULL};                          \
                                                                                \
-	INLINE int next_##name parameters                                      \
+	INLINE __typeof__(&name) find_##name(void)                             \
 	{                                                                      \
 		void *found = atomic_load_explicit(                            \
 			&of_##name.definition, memory_order_relaxed);          \
-		__typeof__(&name) next =                                       \
-			(__typeof__(&name))(found ? found                      \
-						  : look_up(&of_##name));      \
+                                                                               \
+		return (__typeof__(&name))(found ? found                       \
+						 : look_up(&of_##name));       \
+	}
+
+/* Defines next_NAME(), too, which hands a call on. */
+#define NEXT(name, parameters, arguments)                                      \
+	FIND(name)                                                             \
+                                                                               \
+	INLINE int next_##name parameters                                      \
+	{                                                                      \
+		__typeof__(&name) next = find_##name();                        \
                                                                                \
 		return next ? next arguments : -1;                             \
 	}

@@ -6,10 +6,8 @@
 #include "common.h"
 
 NEXT(listen, (int fd, int backlog), (fd, backlog))
-NEXT(accept, (int fd, struct sockaddr *address, socklen_t *length),
-	(fd, address, length))
-NEXT(accept4, (int fd, struct sockaddr *address, socklen_t *length, int flags),
-	(fd, address, length, flags))
+FIND(accept)
+FIND(accept4)
 
 __attribute__((constructor)) static void start(void)
 {
@@ -90,14 +88,38 @@ static int accepted(const char *name, int listener, int fd)
 	return fd;
 }
 
+/*
+ * Whether there is nothing to do, nor to say, about what it accepts. The next
+ * definition then returns to the program itself: a return of our own after a
+ * system call is one that no processor foresees, and takes longer than all
+ * else.
+ */
+INLINE bool inherits(int listener)
+{
+	return is_known(listener) &&
+	       atomic_load_explicit(&started, memory_order_acquire) &&
+	       at_start.debug.fd == NOWHERE;
+}
+
 EXPORT int accept(int fd, struct sockaddr *address, socklen_t *length)
 {
-	return accepted("accept", fd, next_accept(fd, address, length));
+	__typeof__(&accept) next = find_accept();
+
+	if (!next)
+		return -1;
+	if (inherits(fd))
+		return next(fd, address, length);
+	return accepted("accept", fd, next(fd, address, length));
 }
 
 EXPORT int accept4(
 	int fd, struct sockaddr *address, socklen_t *length, int flags)
 {
-	return accepted(
-		"accept4", fd, next_accept4(fd, address, length, flags));
+	__typeof__(&accept4) next = find_accept4();
+
+	if (!next)
+		return -1;
+	if (inherits(fd))
+		return next(fd, address, length, flags);
+	return accepted("accept4", fd, next(fd, address, length, flags));
 }

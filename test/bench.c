@@ -38,6 +38,7 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define MOST_CALLS 1024
+#define UNKNOWN 2048 /* from here on listeners are not known by number */
 #define MOST_THREADS 64
 #define MOST_ENVIRONMENTS 16
 #define MOST_VARIABLES 8
@@ -159,9 +160,13 @@ static void open_tcp(struct hand *hand, int i)
 	hand->fd[i] = tcp_socket();
 }
 
+/* Under a number that has not been a listener's. */
 static void open_bound(struct hand *hand, int i)
 {
-	open_tcp(hand, i);
+	int fd = tcp_socket();
+
+	hand->fd[i] = good("fcntl", fcntl(fd, F_DUPFD, UNKNOWN));
+	close(fd);
 	bind_to_loopback(hand->fd[i]);
 }
 
@@ -182,8 +187,15 @@ static int call_accept(struct hand *hand, int i)
 	return hand->accepted[i] = accept(hand->listener, NULL, NULL);
 }
 
+/* The question whether it listens already is among the calls. */
 static int call_listen(struct hand *hand, int i)
 {
+	int answer;
+	socklen_t size = sizeof(answer);
+
+	if (itself)
+		getsockopt(
+			hand->fd[i], SOL_SOCKET, SO_ACCEPTCONN, &answer, &size);
 	set_options(hand->fd[i]);
 	return listen(hand->fd[i], 1);
 }
