@@ -193,6 +193,16 @@ message_patterns() {
 	done <<<"$rows"
 }
 
+@test "README: its figures are those of the tests and of the last run" {
+	# Those of mixed.bats are for make matrix alone.
+	tests=$(cat "$top"/test/*.bats | grep -c '^@test ')
+	tests=$((tests - $(grep -c '^@test ' "$top/test/mixed.bats")))
+	ends=$(grep -cE '\| (client|server) \|' "$top/test/PROGRAMS.md")
+	grep -qF "| \`make test\` | $tests tests |" "$readme"
+	grep -q "^| .make programs. | .* $ends ends of their connections |$" \
+		"$readme"
+}
+
 # Which of the other manuals are installed is this machine's affair.
 @test "manual: mandoc finds nothing to say" {
 	run -0 mandoc -T lint -W warning "$top"/man/*.7
