@@ -81,6 +81,8 @@ release = libkeepalive-$(shell git show HEAD:common.h | \
 
 .PHONY: dist
 dist: ## make a tarball of the last commit
+	@git rev-parse --verify -q HEAD >/dev/null || \
+		{ echo 'make dist takes a git repository'; exit 1; }
 	git -c tar.umask=022 archive -o $(release).tar --prefix=$(release)/ HEAD
 	gzip -9fn $(release).tar
 

@@ -36,8 +36,8 @@ on_a_copy() {
 	# shellcheck disable=SC2016 # the inner bash expands it
 	examples=$examples unshare "${user[@]}" --mount --net --pid --fork \
 		--kill-child bash -euc '
+		mount -t tmpfs none "$1"
 		cd "$1"
-		mount -t tmpfs none .
 		mkdir upper work root
 		mount -t overlay none root \
 			-o "lowerdir=/,upperdir=upper,workdir=work"
