@@ -2,12 +2,13 @@
 
 /*
  * What both objects share: the settings, the lines that are written about
- * them, reading them, applying them, finding the next definition.
+ * them, reading them, finding the next definition, applying them.
  *
  * Who includes this has defined OBJECT, the object's name, and CALLS, those of
- * the calls below that it hooks. All of it runs inside programs that did not
- * ask for it: nothing here allocates, locks or waits, but for dlsym(). Any
- * function may change errno; the hooks put it back.
+ * the calls below that it hooks; and defines is_kept_on(). All of it runs
+ * inside programs that did not ask for it: nothing here allocates, locks or
+ * waits, but for dlsym(), and debug's names of errors. Any function may change
+ * errno; the hooks put it back.
  */
 #undef _FORTIFY_SOURCE /* brings in __*_chk, which musl lacks */
 
@@ -79,7 +80,7 @@ enum { THIS_LIBRARY, LIBKEEPALIVE_0_3, LIBDONTDIE, VOCABULARIES };
 /* A user timeout that lets both mechanisms give up together. */
 #define DERIVE (-1)
 #define UNSET INT_MIN
-#define ALL (~0U) /* a bit for each */
+#define ALL_SETTINGS (~0U) /* a bit for each */
 
 /*
  * All that is known about the settings. 0 is in every range and leaves the
@@ -155,7 +156,7 @@ static bool is_off(const struct settings *settings)
 	return settings->value[KEEPALIVE] == 0;
 }
 
-/* What was done to a socket: small, for clearing more takes accept()'s time. */
+/* What was done to a socket: small, for clearing more takes socket()'s time. */
 struct done {
 	const char *verdict;
 	unsigned int set;    /* a bit for each setting */
@@ -218,7 +219,7 @@ __attribute__((noinline, cold, format(printf, 3, 4))) static void write_line(
 	const struct output *to = &settings->debug;
 	struct pollfd poll_fd = {.fd = to->fd, .events = POLLOUT};
 	struct output now;
-	char line[512]; /* the longest is of 350 */
+	char line[512]; /* the longest takes 350 */
 	size_t length;
 	va_list arguments;
 
@@ -247,7 +248,7 @@ __attribute__((noinline, cold, format(printf, 3, 4))) static void write_line(
 	write(to->fd, line + PRIORITY_LENGTH, length - PRIORITY_LENGTH);
 }
 
-/* Where there is debug: elsewhere, accept() has no time for a call. */
+/* Writes a line where debug is on; where it is off, makes no call. */
 #define tell(settings, ...)                                                    \
 	((settings)->debug.fd == NOWHERE ? (void)0                             \
 					 : write_line(settings, __VA_ARGS__))
@@ -311,7 +312,7 @@ static bool parse(const char *text, const struct setting *setting, int *value)
 static void report(
 	const struct setting *setting, const char *name, const char *value)
 {
-	const struct settings none = {.debug = output_to(STDERR_FILENO)};
+	const struct settings to_stderr = {.debug = output_to(STDERR_FILENO)};
 	char shown[32 * sizeof("\\x00")];
 	int length = 0;
 	int i;
@@ -323,7 +324,7 @@ static void report(
 		length += snprintf(shown + length, sizeof("\\x00"),
 			as_it_is ? "%c" : "\\x%02x", c);
 	}
-	tell(&none, NULL,
+	tell(&to_stderr, NULL,
 		OBJECT ": %s=\"%s%s\" is ignored: %s%d to %d %s are allowed",
 		name, shown, value[i] ? "..." : "",
 		setting->min > 0 ? "0 or " : "", setting->min, setting->max,
@@ -367,7 +368,7 @@ static struct output debug_output(void)
 /* Returns a socket's value of an option, none of which is below 0, or -1. */
 static int ask(int fd, int level, int option)
 {
-	int value;
+	int value = -1;
 	socklen_t size = sizeof(value);
 
 	return getsockopt(fd, level, option, &value, &size) == 0 ? value : -1;
@@ -434,7 +435,7 @@ static void read_settings(struct settings *settings, bool reports)
 static struct settings at_start;
 static atomic_bool started;
 
-/* Reads them for one call. Nothing is kept, so that no lock is needed. */
+/* Reads the settings for one call, and keeps nothing: that takes no lock. */
 static const struct settings *read_for_call(
 	struct settings *own, bool is_started)
 {
@@ -467,7 +468,7 @@ struct next {
 	_Atomic(void *) definition;
 };
 
-/* Sets errno where there is none. */
+/* Sets errno to ENOSYS where nobody defines it. */
 static void *look_up(struct next *next)
 {
 	int saved = errno;
@@ -480,9 +481,8 @@ static void *look_up(struct next *next)
 
 /*
  * Defines find_NAME(): who defines NAME after this object. dlsym() takes the
- * loader's lock, so the constructor looks them up, and only a call before that
- * looks its own up. Inline, for a processor foresees no return that comes after
- * a system call.
+ * loader's lock, so the constructor does it; only an earlier call does it for
+ * itself.
  */
 #define FIND(name)                                                             \
 	static struct next of_##name = {#name, NULL};                          \
@@ -496,7 +496,10 @@ static void *look_up(struct next *next)
 						 : look_up(&of_##name));       \
 	}
 
-/* Defines next_NAME(), too, which hands a call on. */
+/*
+ * Defines next_NAME(), too, which hands a call on. Inline, for no processor
+ * foresees a return of ours that comes after a system call.
+ */
 #define NEXT(name, parameters, arguments)                                      \
 	FIND(name)                                                             \
                                                                                \
@@ -534,16 +537,16 @@ static bool listens(int fd)
 
 /*
  * Sets on a socket what belongs to this call, each option by itself: a kernel
- * that lacks one, or has none for MPTCP, gets the others. socket() knows that
- * its socket is TCP; elsewhere an option that is taken says so, and else the
- * socket is asked: after a refusal, and before SO_KEEPALIVE, which every kind
- * takes.
+ * that lacks one, or has none for MPTCP, gets the others. An option that is
+ * taken says that the socket is TCP. Else it is asked: after a refusal, and
+ * before SO_KEEPALIVE, which every kind takes. "wanted" has a bit for each
+ * setting; keep() wants one.
  */
 static struct done prepare(const struct settings *settings, int fd,
 	unsigned int call, unsigned int wanted)
 {
 	struct done done = {.verdict = "nothing to set"};
-	bool tcp = call == AT_SOCKET;
+	bool tcp = false;
 	bool refused = false;
 
 	if (is_off(settings))
@@ -573,10 +576,10 @@ static struct done prepare(const struct settings *settings, int fd,
 			tcp = true;
 		} else {
 			tell(settings, NULL,
-				"libkeepalive:setsockopt(%s, %d): %m",
+				"libkeepalive:setsockopt(%s, %d): %.99m",
 				setting->name, value);
 			refused = true;
-			if (!tcp)
+			if (!done.set)
 				done.verdict = "refused";
 		}
 	}
@@ -633,7 +636,7 @@ static void read_at_start(void)
 	const bool *met = at_start.met;
 	const char *vocabulary = "libkeepalive";
 	const char *time = "connect()";
-	struct done all = {.set = ALL};
+	struct done all = {.set = ALL_SETTINGS};
 	int saved = errno;
 
 	at_start.debug = debug_output();

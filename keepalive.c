@@ -23,7 +23,8 @@ EXPORT int connect(int fd, const struct sockaddr *address, socklen_t length)
 	int saved = errno;
 	const struct settings *settings = settings_now(&own);
 	struct done done = prepare(settings, fd,
-		settings->at_socket ? AT_CONNECT_LATE : AT_CONNECT, ALL);
+		settings->at_socket ? AT_CONNECT_LATE : AT_CONNECT,
+		ALL_SETTINGS);
 
 	tell(settings, &done, OBJECT ": connect(%d): %s", fd, done.verdict);
 	errno = saved;
@@ -51,7 +52,7 @@ EXPORT int socket(int domain, int type, int protocol)
 	else if (!makes_tcp(domain, type, protocol))
 		done.verdict = "not TCP";
 	else if (settings->at_socket)
-		done = prepare(settings, fd, AT_SOCKET, ALL);
+		done = prepare(settings, fd, AT_SOCKET, ALL_SETTINGS);
 	tell(settings, &done, OBJECT ": socket(%d, %d, %d) = %d: %s", domain,
 		type, protocol, fd, done.verdict);
 	errno = saved;

@@ -55,8 +55,8 @@ EXPORT int listen(int fd, int backlog)
 	int saved = errno;
 	const struct settings *settings = settings_now(&own);
 	bool ours = !is_off(settings) && (is_known(fd) || !listens(fd));
-	struct done done =
-		prepare(settings, fd, ours ? AT_LISTEN : AT_LISTEN_AGAIN, ALL);
+	struct done done = prepare(
+		settings, fd, ours ? AT_LISTEN : AT_LISTEN_AGAIN, ALL_SETTINGS);
 	int result;
 
 	errno = saved;
@@ -70,8 +70,12 @@ EXPORT int listen(int fd, int backlog)
 	return result;
 }
 
-/* After accept() and accept4(). Returns the connection. */
-static int accepted(const char *name, int listener, int fd)
+/*
+ * After accept() and accept4(). Whether the connection inherits was known
+ * before the call: meanwhile the number may have become another listener's.
+ * Returns the connection.
+ */
+static int accepted(const char *name, int listener, bool inherits, int fd)
 {
 	struct settings own;
 	int saved = errno;
@@ -80,36 +84,35 @@ static int accepted(const char *name, int listener, int fd)
 
 	if (fd < 0)
 		done.verdict = "failed";
-	else if (!is_known(listener))
-		done = prepare(settings, fd, AT_ACCEPT, ALL);
+	else if (!inherits)
+		done = prepare(settings, fd, AT_ACCEPT, ALL_SETTINGS);
 	tell(settings, &done, OBJECT ": %s(%d) = %d: %s", name, listener, fd,
 		done.verdict);
 	errno = saved;
 	return fd;
 }
 
-/*
- * Whether there is nothing to do, nor to say, about what it accepts. The next
- * definition then returns to the program itself: a return of our own after a
- * system call is one that no processor foresees, and takes longer than all
- * else.
- */
-INLINE bool inherits(int listener)
+INLINE bool is_silent(void)
 {
-	return is_known(listener) &&
-	       atomic_load_explicit(&started, memory_order_acquire) &&
+	return atomic_load_explicit(&started, memory_order_acquire) &&
 	       at_start.debug.fd == NOWHERE;
 }
 
+/*
+ * Where there is nothing to do nor to say, the next definition returns to the
+ * program itself, in time that nobody can tell.
+ */
 EXPORT int accept(int fd, struct sockaddr *address, socklen_t *length)
 {
 	__typeof__(&accept) next = find_accept();
 
 	if (!next)
 		return -1;
-	if (inherits(fd))
-		return next(fd, address, length);
-	return accepted("accept", fd, next(fd, address, length));
+	if (!is_known(fd))
+		return accepted("accept", fd, false, next(fd, address, length));
+	if (!is_silent())
+		return accepted("accept", fd, true, next(fd, address, length));
+	return next(fd, address, length);
 }
 
 EXPORT int accept4(
@@ -119,7 +122,11 @@ EXPORT int accept4(
 
 	if (!next)
 		return -1;
-	if (inherits(fd))
-		return next(fd, address, length, flags);
-	return accepted("accept4", fd, next(fd, address, length, flags));
+	if (!is_known(fd))
+		return accepted(
+			"accept4", fd, false, next(fd, address, length, flags));
+	if (!is_silent())
+		return accepted(
+			"accept4", fd, true, next(fd, address, length, flags));
+	return next(fd, address, length, flags);
 }

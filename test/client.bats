@@ -105,6 +105,13 @@ set_defaults='TCP_KEEPIDLE=15 TCP_KEEPINTVL=15 TCP_KEEPCNT=9 TCP_USER_TIMEOUT=15
 	done
 }
 
+@test "socket: what the next definition makes in place of TCP is left alone" {
+	KEEPALIVE=socket run -0 preload "$client:$early_interposer" \
+		"$call" socket c inet stream mptcp get c SO_KEEPALIVE
+	has 0 "socket = 3"
+	has -1 SO_KEEPALIVE=0
+}
+
 @test "connect: a raw socket is not TCP, not even of protocol TCP" {
 	run -0 alone network_calls "$client" "$call" \
 		socket c inet raw icmp connect c 127.0.0.1:0

@@ -72,6 +72,44 @@ libkeepalive:setsockopt(TCP_USER_TIMEOUT, 150000): Protocol not available
 libkeepalive.so: connect(3): set TCP_KEEPIDLE=15 TCP_KEEPINTVL=15 TCP_KEEPCNT=9 SO_KEEPALIVE=1" ]]
 }
 
+@test "debug: where every option is refused, the verdict says so" {
+	local at
+	for at in connect socket; do
+		LIBKEEPALIVE_DEBUG=1 KEEPALIVE=$at run -0 --separate-stderr \
+			strace -qq -o "$BATS_TEST_TMPDIR/trace" \
+			-e inject=setsockopt:error=EPERM \
+			-E LD_PRELOAD="$client" "$call" \
+			socket c inet stream 0 connect c 127.0.0.1:1
+		[[ $stderr == *"libkeepalive.so: $at("*": refused"* ]]
+	done
+}
+
+# bats test_tags=native
+@test "debug: an error has a long name in the program's language" {
+	local catalogue=$BATS_TEST_TMPDIR/LC_MESSAGES/libc.mo length up
+	mkdir "$BATS_TEST_TMPDIR/LC_MESSAGES"
+	up=$(printf '../%.0s' {1..20})
+	for length in 400 600 5000 200000; do
+		/usr/bin/python3 - "$length" >"$catalogue" <<-'PYTHON'
+			import struct, sys
+			texts = [b"", b"Content-Type: text/plain; charset=UTF-8\n",
+			         b"Protocol not available", b"x" * int(sys.argv[1])]
+			table, data = b"", b""
+			for text in texts[0::2] + texts[1::2]:
+			    table += struct.pack("<2I", len(text), 28 + 32 + len(data))
+			    data += text + b"\0"
+			sys.stdout.buffer.write(struct.pack(
+			    "<7I", 0x950412de, 0, 2, 28, 28 + 16, 0, 0) + table + data)
+		PYTHON
+		# bash asks for its language, and connects.
+		LIBKEEPALIVE_DEBUG=1 LC_ALL=C.UTF-8 \
+			LANGUAGE=$up$BATS_TEST_TMPDIR run -0 preload "$client" \
+			bash -c ': <>/dev/udp/127.0.0.1/9'
+		[[ $output == *"setsockopt(TCP_KEEPIDLE, 15): xxx"* ]]
+		run -1 grep -E '.{400}' <<<"$output"
+	done
+}
+
 @test "debug: errno and results stay the program's" {
 	local calls=(socket s inet stream 0 bind s 127.0.0.1:0 listen s
 		socket c inet stream mptcp connect c s accept a s

@@ -297,7 +297,8 @@ typed() {
 				timeout 20 sh -c 'until [ "\$($count)" -gt \$(cat $before) ]; do sleep 0.05; done' || echo "not started"
 			SH
 			;;
-		'$ kill '*) printf '%s\n{ wait; } 2>/dev/null\n' "${line#??}" ;;
+		# Jobs have other numbers where nobody is told of their end.
+		'$ kill %'*) echo '{ kill $(jobs -p); wait; } 2>/dev/null' ;;
 		*) printf '%s\n' "${line#??}" ;;
 		esac
 	done

@@ -8,9 +8,14 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#ifndef IPPROTO_MPTCP
+#define IPPROTO_MPTCP 262
+#endif
 
 #define INTERPOSE(name, letter, parameters, arguments)                         \
 	int name parameters                                                    \
@@ -32,10 +37,15 @@ static void note(char letter)
 	errno = saved;
 }
 
-/* Gives a protocol that the kernel may lack: by a datagram socket. */
+/* Protocols for which it gives a datagram socket, the kernel having none. */
+static bool is_emulated(int protocol)
+{
+	return protocol == IPPROTO_SCTP || protocol == IPPROTO_MPTCP;
+}
+
 INTERPOSE(socket, 's', (int domain, int type, int protocol),
-	(domain, protocol == IPPROTO_SCTP ? SOCK_DGRAM : type,
-		protocol == IPPROTO_SCTP ? 0 : protocol))
+	(domain, is_emulated(protocol) ? SOCK_DGRAM : type,
+		is_emulated(protocol) ? 0 : protocol))
 INTERPOSE(connect, 'c',
 	(int fd, const struct sockaddr *address, socklen_t length),
 	(fd, address, length))

@@ -400,6 +400,39 @@ chained() {
 	has -1 "$defaults"
 }
 
+# bats test_tags=native
+@test "listeners: another one takes the number while accept() waits" {
+	run -0 preload "$listen" timeout 60 /usr/bin/python3 -c '
+import ctypes, os, socket, threading, time
+libc = ctypes.CDLL(None)
+
+def bound():
+    s = socket.socket()
+    s.bind(("127.0.0.1", 0))
+    return s
+
+foreign = bound()
+os.dup2(foreign.fileno(), 3000)  # a number that is not known
+libc.listen(3000, 5)
+foreign.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 0)
+os.dup2(3000, 20)
+accepted = []
+thread = threading.Thread(target=lambda: accepted.append(libc.accept(20, 0, 0)))
+thread.start()
+waits_in = f"/proc/self/task/{thread.native_id}/wchan"
+while "accept" not in open(waits_in).read():
+    time.sleep(0.01)
+own = bound()
+os.dup2(own.fileno(), 20)
+libc.listen(20, 5)
+client = socket.create_connection(foreign.getsockname())
+thread.join()
+print(socket.socket(fileno=accepted[0]).getsockopt(
+    socket.SOL_SOCKET, socket.SO_KEEPALIVE))
+'
+	[ "$output" = 1 ]
+}
+
 @test "listeners: a received one under the number of an own one that was closed" {
 	# The limit that CAVEATS names: not prepared, for accept() does not ask.
 	# listen() on any other socket under that number ends it.
