@@ -95,6 +95,13 @@ set_defaults='TCP_KEEPIDLE=15 TCP_KEEPINTVL=15 TCP_KEEPCNT=9 TCP_USER_TIMEOUT=15
 	done
 }
 
+@test "socket: descriptor 0 is one like any other" {
+	KEEPALIVE=socket run -0 preload "$client" "$call" close 0 \
+		socket c inet stream 0 options 0
+	has 0 "socket = 0"
+	has -1 "$defaults"
+}
+
 @test "socket: a stream of another protocol is not TCP" {
 	local family
 	for family in inet inet6; do

@@ -146,6 +146,19 @@ setsockopt = -1 ENOSYS" ]
 	has -1 "$defaults"
 }
 
+@test "accept: descriptor 0 is one like any other" {
+	local accepting
+	for accepting in 'accept a 7' 'accept4 a 7 cloexec'; do
+		# shellcheck disable=SC2086 # words
+		run -0 preload "$listen" "$call" "${own[@]}" \
+			set s SO_KEEPALIVE 0 set s TCP_KEEPIDLE 99 dup2 x s 7 \
+			socket c inet stream 0 connect c s close 0 \
+			$accepting options 0
+		has -2 "= 0"
+		has -1 "$defaults"
+	done
+}
+
 @test "accept: errno and result are the call's own" {
 	run -0 preload "$listen" "$call" \
 		socket s inet stream+nonblock 0 bind s 127.0.0.1:0 listen s \
