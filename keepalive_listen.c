@@ -92,6 +92,7 @@ static int accepted(const char *name, int listener, bool inherits, int fd)
 	return fd;
 }
 
+/* Whether debug is known to be off. */
 INLINE bool is_silent(void)
 {
 	return atomic_load_explicit(&started, memory_order_acquire) &&
@@ -99,8 +100,8 @@ INLINE bool is_silent(void)
 }
 
 /*
- * Where there is nothing to do nor to say, the next definition returns to the
- * program itself, in time that nobody can tell.
+ * Where there is nothing to do or say, the next definition returns to the
+ * program itself: no processor foresees a return of ours after a system call.
  */
 EXPORT int accept(int fd, struct sockaddr *address, socklen_t *length)
 {
