@@ -3,7 +3,8 @@
 /*
  * What test/bench measures with. "calls" and "starts" take samples of every
  * ENVIRONMENT ("NAME=VALUE NAME=VALUE...", or nothing) in turns, so that what
- * XX
+ * else the machine does meets all of them alike. Each round prints a line: the
+ * median of each environment's samples, then that of its page faults.
  *
  * bench calls SECONDS WORK COUNT ENVIRONMENT...
  *	The ns that one call takes, out of COUNT. A process for each environment
@@ -11,12 +12,17 @@
  *	ITSELF	sets the options of libkeepalive's defaults before the call
  *	SOCKETS	holds so many other sockets open
  *	THREADS	makes the calls in so many threads, COUNT in each
+ *
  * bench starts SECONDS ENVIRONMENT... -- PROGRAM [ARGUMENT...]
  *	The ns that a program has a processor from its start to its end: on one
  *	that it has for itself, the time that passes.
+ *
  * bench work WORK COUNT
  *	The process: makes the calls for each byte that it reads, and writes
- *what one of them took. bench nothing A program that does nothing.
+ *	what one of them took.
+ *
+ * bench nothing
+ *	A program that does nothing.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -26,6 +26,17 @@ version=$(sed -n 's/^#define VERSION "\(.*\)"/\1/p' "$top/common.h")
 	[ "$output" = "libkeepalive.so $version: off, vocabulary of libkeepalive, at connect():" ]
 }
 
+@test "debug: the note that readelf shows has the first line's version" {
+	local object
+	for object in "$client" "$listen"; do
+		readelf --notes --wide "$object" >"$BATS_TEST_TMPDIR/notes"
+		grep -qE '^ +FDO +0x[0-9a-f]+[[:space:]]+FDO_PACKAGING_METADATA' \
+			"$BATS_TEST_TMPDIR/notes"
+		grep -qE "Packaging Metadata: \{\"name\":\"libkeepalive\",\"version\":\"$version\"\}\$" \
+			"$BATS_TEST_TMPDIR/notes"
+	done
+}
+
 @test "debug: a line for each call that a hook saw" {
 	LIBKEEPALIVE_DEBUG=1 run -0 --separate-stderr preload "$both" "$call" \
 		socket s inet stream 0 bind s 127.0.0.1:0 listen s \

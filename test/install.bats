@@ -58,16 +58,6 @@ install_and() {
 
 # ---- the objects ----
 
-@test "objects: the note that readelf shows has the version of debug's line" {
-	for object in libkeepalive.so libkeepalive_listen.so; do
-		LIBKEEPALIVE_DEBUG=1 run -0 preload "$source/$object" /bin/true
-		[[ $output =~ ^$object\ ([0-9.]+):\  ]]
-		version=${BASH_REMATCH[1]}
-		run -0 readelf --notes "$source/$object"
-		[[ $output == *'{"name":"libkeepalive","version":"'$version'"}'* ]]
-	done
-}
-
 @test "objects: no SONAME, so that ldconfig keeps the file's own name" {
 	for object in libkeepalive.so libkeepalive_listen.so; do
 		run -0 readelf --dynamic "$source/$object"
