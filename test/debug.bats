@@ -32,6 +32,9 @@ version=$(sed -n 's/^#define VERSION "\(.*\)"/\1/p' "$top/common.h")
 		readelf --notes --wide "$object" >"$BATS_TEST_TMPDIR/notes"
 		grep -qE '^ +FDO +0x[0-9a-f]+[[:space:]]+FDO_PACKAGING_METADATA' \
 			"$BATS_TEST_TMPDIR/notes"
+		# The owner's length is 4, whatever the processor's byte order.
+		readelf --hex-dump=.note.package "$object" |
+			grep -qE '^ +0x[0-9a-f]+ (04000000|00000004) '
 		grep -qE "Packaging Metadata: \{\"name\":\"libkeepalive\",\"version\":\"$version\"\}\$" \
 			"$BATS_TEST_TMPDIR/notes"
 	done
@@ -224,6 +227,20 @@ same_inode() { # of two file systems, the program's is the second
 	[ ! -s "$BATS_TEST_TMPDIR/file" ]
 }
 
+@test "debug: goes nowhere, syslog neither, where its descriptor is closed" {
+	local object
+	for object in "$client" "$listen"; do
+		LIBKEEPALIVE_DEBUG=1 TCP_KEEPIDLE=no run -0 --separate-stderr \
+			strace -qq -e trace=%network,write -e signal=none \
+			-o "$BATS_TEST_TMPDIR/trace" sh -c \
+			'LD_PRELOAD=$0 exec "$1" print ran 2>&-' "$object" "$call"
+		[ "$output" = ran ]
+		grep -q 'write(1, "ran' "$BATS_TEST_TMPDIR/trace"
+		run -1 grep -E 'AF_UNIX|sendto|libkeepalive' \
+			"$BATS_TEST_TMPDIR/trace"
+	done
+}
+
 @test "debug: a line is one write" {
 	LIBKEEPALIVE_DEBUG=1 strace -qq -e trace=write -P /dev/null \
 		-o "$BATS_TEST_TMPDIR/trace" -E LD_PRELOAD="$client" \
@@ -267,8 +284,15 @@ silent_log() {
 		-o "$BATS_TEST_TMPDIR/trace" -E LD_PRELOAD="$client" \
 		"$call" print ran
 	[ "$output" = ran ]
-	grep -q 'socket(AF_UNIX.*INJECTED' "$BATS_TEST_TMPDIR/trace"
+	grep -q 'socket(AF_UNIX, SOCK_DGRAM|SOCK_CLOEXEC|SOCK_NONBLOCK, 0) .*INJECTED' \
+		"$BATS_TEST_TMPDIR/trace"
 	run -1 grep -E '(sendto|close)\(-' "$BATS_TEST_TMPDIR/trace"
+}
+
+@test "debug: syslog leaves descriptor 0 to the program, where it is closed" {
+	DD_DEBUG=1 run -0 sh -c 'LD_PRELOAD=$0 exec "$1" \
+		socket c inet dgram 0 <&-' "$client" "$call"
+	[ "$output" = "socket = 0" ]
 }
 
 @test "debug: syslog keeps no descriptor, and is not waited for" {
