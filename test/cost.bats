@@ -89,6 +89,28 @@ costs() {
 	done
 }
 
+# instructions OBJECT: how many clang runs, from its start to its end: a program
+# for which 18000 symbols are looked up.
+instructions() {
+	LD_PRELOAD=$1 valgrind --tool=cachegrind --cache-sim=no \
+		--cachegrind-out-file="$BATS_TEST_TMPDIR/instructions" \
+		clang --version >"$BATS_TEST_TMPDIR/said" 2>&1
+	awk '/^summary:/ { print $2 }' "$BATS_TEST_TMPDIR/instructions"
+}
+
+@test "cost: a big program's start grows as with an empty object, within a tenth" {
+	local none empty object
+	none=$(instructions '')
+	empty=$(instructions "$top/test/build/empty.so")
+	[ "$empty" -gt "$none" ]
+	for object in "$client" "$listen"; do
+		run -0 instructions "$object"
+		echo "added: $((empty - none)), $((output - none))"
+		[ "$output" -gt "$empty" ]
+		[ $((10 * (output - none))) -le $((11 * (empty - none))) ]
+	done
+}
+
 @test "cost: each object is smaller than 12 KiB, stripped" {
 	local object
 	for object in "$client" "$listen"; do
