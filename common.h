@@ -171,7 +171,7 @@ static int value_set(
 
 /* ---- lines: none, but for bad values and for debug ---- */
 
-/* The file that fd is now. */
+/* The file that fd is now: none, of no device, where it is closed. */
 static struct output output_to(int fd)
 {
 	struct output output = {.fd = NOWHERE};
@@ -240,8 +240,7 @@ __attribute__((noinline, cold, format(printf, 3, 4))) static void write_line(
 	}
 	line[length++] = '\n';
 	now = output_to(to->fd);
-	if (now.fd == NOWHERE || now.device != to->device ||
-		now.inode != to->inode)
+	if (now.device != to->device || now.inode != to->inode)
 		return;
 	if (poll(&poll_fd, 1, 0) != 1 || poll_fd.revents != POLLOUT)
 		return;
