@@ -241,11 +241,13 @@ same_inode() { # of two file systems, the program's is the second
 	done
 }
 
-@test "debug: a line is one write" {
-	LIBKEEPALIVE_DEBUG=1 strace -qq -e trace=write -P /dev/null \
+@test "debug: a line is one write, after a question that does not wait" {
+	LIBKEEPALIVE_DEBUG=1 strace -qq -e trace=write,poll \
 		-o "$BATS_TEST_TMPDIR/trace" -E LD_PRELOAD="$client" \
 		"$call" socket c inet stream 0 connect c 127.0.0.1:1 2>/dev/null
 	[ "$(grep -c '^write(2' "$BATS_TEST_TMPDIR/trace")" = 3 ]
+	[ "$(grep -c '^poll(\[{fd=2, events=POLLOUT}\], 1, 0) ' \
+		"$BATS_TEST_TMPDIR/trace")" = 3 ]
 	[ "$(grep -c '^write(2, "libkeepalive.*\(\\n"\|"\.\.\.\), ' \
 		"$BATS_TEST_TMPDIR/trace")" = 3 ]
 }
