@@ -11,7 +11,7 @@ WARNINGS = -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes \
 takes = $(shell $(CC) $(CPPFLAGS) -Werror -O2 $(1) -include stdlib.h \
 	-c -x c /dev/null -o /dev/null 2>/dev/null && echo $(1))
 # The linker's spare tags would push the listen object over a page's end.
-CFLAGS = -Os -g -fno-plt
+CFLAGS = -Os -g -fno-plt -fno-omit-frame-pointer
 LDFLAGS = -Wl,--spare-dynamic-tags=0
 needed := -fPIC -fvisibility=hidden -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
 	$(call takes,-fcf-protection) $(call takes,-mbranch-protection=standard) \

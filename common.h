@@ -7,8 +7,7 @@
  * Who includes this has defined OBJECT, the object's name, and CALLS, those of
  * the calls below that it hooks; and defines is_kept_on(). All of it runs
  * inside programs that did not ask for it: nothing here allocates, locks or
- * waits, but for dlsym(), and debug's names of errors. Any function may change
- * errno; the hooks put it back.
+ * waits, but for dlsym(). Any function may change errno; the hooks put it back.
  */
 #undef _FORTIFY_SOURCE /* brings in __*_chk, which musl lacks */
 
@@ -133,6 +132,7 @@ static struct setting {
 /* Where lines go: a descriptor, and the file that it was at start. */
 struct output {
 	int fd;
+	bool is_socket;
 	dev_t device;
 	ino_t inode;
 };
@@ -179,6 +179,7 @@ static struct output output_to(int fd)
 
 	if (fstat(fd, &file) == 0) {
 		output.fd = fd;
+		output.is_socket = S_ISSOCK(file.st_mode);
 		output.device = file.st_dev;
 		output.inode = file.st_ino;
 	}
@@ -188,7 +189,7 @@ static struct output output_to(int fd)
 /*
  * Sends a line to the system's log. Not by syslog(), which waits and locks, and
  * keeps a descriptor that the program may close and use for something else; and
- * not by functions that hooks, ours too, would see.
+ * not by functions that our hooks would see.
  */
 static void log_line(const char *line, size_t length)
 {
@@ -209,8 +210,9 @@ static void log_line(const char *line, size_t length)
  * Writes a line, the text and then those of the values that were set, or drops
  * it: no program may wait, die of SIGPIPE or find it in a file of its own that
  * has the descriptor's number by now. poll() has more to say than POLLOUT when
- * a pipe's or a socket's reader is gone. Not inline, so that it takes no stack
- * where debug is off.
+ * a pipe's reader is gone, but not of every socket that can no longer send. No
+ * function here is a place where a thread may be cancelled. Not inline, so that
+ * it takes no stack where debug is off.
  */
 __attribute__((noinline, cold, format(printf, 3, 4))) static void write_line(
 	const struct settings *settings, const struct done *done,
@@ -218,39 +220,110 @@ __attribute__((noinline, cold, format(printf, 3, 4))) static void write_line(
 {
 	const struct output *to = &settings->debug;
 	struct pollfd poll_fd = {.fd = to->fd, .events = POLLOUT};
+	struct timespec at_once = {0, 0};
+	const void *nothing = NULL;
 	struct output now;
 	char line[512]; /* the longest takes 350 */
+	char *text = line + PRIORITY_LENGTH;
+	size_t size = sizeof(line) - PRIORITY_LENGTH;
 	size_t length;
 	va_list arguments;
 
 	memcpy(line, PRIORITY, PRIORITY_LENGTH);
 	va_start(arguments, format);
-	length = PRIORITY_LENGTH + (size_t)vsnprintf(line + PRIORITY_LENGTH,
-					   sizeof(line) - PRIORITY_LENGTH,
-					   format, arguments);
+	length = (size_t)vsnprintf(text, size, format, arguments);
 	va_end(arguments);
-	for (int i = 0; done && i < SETTINGS; i++)
-		if (done->set & 1U << i && value_set(settings, done, i) != 0)
-			length += (size_t)snprintf(line + length,
-				sizeof(line) - length, " %s=%d", table[i].name,
-				value_set(settings, done, i));
+	for (int i = 0; done && i < SETTINGS; i++) {
+		int value = value_set(settings, done, i);
+
+		if (done->set & 1U << i && value != 0)
+			length += (size_t)snprintf(text + length, size - length,
+				" %s=%d", table[i].name, value);
+	}
 	if (to->fd == SYSLOG) {
-		log_line(line, length);
+		log_line(line, PRIORITY_LENGTH + length);
 		return;
 	}
-	line[length++] = '\n';
+	text[length++] = '\n';
 	now = output_to(to->fd);
 	if (now.device != to->device || now.inode != to->inode)
 		return;
-	if (poll(&poll_fd, 1, 0) != 1 || poll_fd.revents != POLLOUT)
+	if (!now.is_socket &&
+		(syscall(SYS_ppoll, &poll_fd, 1, &at_once, nothing, 0) != 1 ||
+			poll_fd.revents != POLLOUT))
 		return;
-	write(to->fd, line + PRIORITY_LENGTH, length - PRIORITY_LENGTH);
+	/* write() has no use for the last three. */
+	syscall(now.is_socket ? SYS_sendto : SYS_write, to->fd, text, length,
+		MSG_DONTWAIT | MSG_NOSIGNAL, nothing, 0);
 }
 
 /* Writes a line where debug is on; where it is off, makes no call. */
 #define tell(settings, ...)                                                    \
 	((settings)->debug.fd == NOWHERE ? (void)0                             \
 					 : write_line(settings, __VA_ARGS__))
+
+/* ---- the next definition ---- */
+
+struct next {
+	char name[sizeof("setsockopt")];
+	_Atomic(void *) definition;
+};
+
+/* The next definition where there is none. */
+static int nobody(void)
+{
+	errno = ENOSYS;
+	return -1;
+}
+
+/* Leaves errno alone. */
+static void *look_up(struct next *next)
+{
+	int saved = errno;
+	void *found = dlsym(RTLD_NEXT, next->name);
+
+	if (!found)
+		found = (void *)nobody;
+	atomic_store_explicit(&next->definition, found, memory_order_relaxed);
+	errno = saved;
+	return found;
+}
+
+/*
+ * Defines find_NAME(): who defines NAME after this object. dlsym() takes the
+ * loader's lock, so the constructor does it; only an earlier call does it for
+ * itself.
+ */
+#define FIND(name)                                                             \
+	static struct next of_##name = {#name, NULL};                          \
+                                                                               \
+	INLINE __typeof__(&name) find_##name(void)                             \
+	{                                                                      \
+		void *found = atomic_load_explicit(                            \
+			&of_##name.definition, memory_order_relaxed);          \
+                                                                               \
+		return (__typeof__(&name))(found ? found                       \
+						 : look_up(&of_##name));       \
+	}
+
+/*
+ * Defines next_NAME(), too, which hands a call on. Inline, for no processor
+ * foresees a return of ours that comes after a system call.
+ */
+#define NEXT(name, parameters, arguments)                                      \
+	FIND(name)                                                             \
+                                                                               \
+	INLINE int next_##name parameters                                      \
+	{                                                                      \
+		return find_##name() arguments;                                \
+	}
+
+NEXT(getsockopt,
+	(int fd, int level, int option, void *value, socklen_t *length),
+	(fd, level, option, value, length))
+NEXT(setsockopt,
+	(int fd, int level, int option, const void *value, socklen_t length),
+	(fd, level, option, value, length))
 
 /* ---- reading the environment ---- */
 
@@ -370,7 +443,8 @@ static int ask(int fd, int level, int option)
 	int value = -1;
 	socklen_t size = sizeof(value);
 
-	return getsockopt(fd, level, option, &value, &size) == 0 ? value : -1;
+	return next_getsockopt(fd, level, option, &value, &size) == 0 ? value
+								      : -1;
 }
 
 /*
@@ -460,59 +534,6 @@ INLINE const struct settings *settings_now(struct settings *own)
 		       : read_for_call(own, is_started);
 }
 
-/* ---- the next definition ---- */
-
-struct next {
-	char name[sizeof("setsockopt")];
-	_Atomic(void *) definition;
-};
-
-/* Sets errno to ENOSYS where nobody defines it. */
-static void *look_up(struct next *next)
-{
-	int saved = errno;
-	void *found = dlsym(RTLD_NEXT, next->name);
-
-	atomic_store_explicit(&next->definition, found, memory_order_relaxed);
-	errno = found ? saved : ENOSYS;
-	return found;
-}
-
-/*
- * Defines find_NAME(): who defines NAME after this object. dlsym() takes the
- * loader's lock, so the constructor does it; only an earlier call does it for
- * itself.
- */
-#define FIND(name)                                                             \
-	static struct next of_##name = {#name, NULL};                          \
-                                                                               \
-	INLINE __typeof__(&name) find_##name(void)                             \
-	{                                                                      \
-		void *found = atomic_load_explicit(                            \
-			&of_##name.definition, memory_order_relaxed);          \
-                                                                               \
-		return (__typeof__(&name))(found ? found                       \
-						 : look_up(&of_##name));       \
-	}
-
-/*
- * Defines next_NAME(), too, which hands a call on. Inline, for no processor
- * foresees a return of ours that comes after a system call.
- */
-#define NEXT(name, parameters, arguments)                                      \
-	FIND(name)                                                             \
-                                                                               \
-	INLINE int next_##name parameters                                      \
-	{                                                                      \
-		__typeof__(&name) next = find_##name();                        \
-                                                                               \
-		return next ? next arguments : -1;                             \
-	}
-
-NEXT(setsockopt,
-	(int fd, int level, int option, const void *value, socklen_t length),
-	(fd, level, option, value, length))
-
 /* ---- applying the settings ---- */
 
 /*
@@ -532,6 +553,25 @@ static bool is_tcp(int fd)
 static bool listens(int fd)
 {
 	return ask(fd, SOL_SOCKET, SO_ACCEPTCONN) == 1;
+}
+
+/*
+ * Tells of an option that was refused. The errors that say which sockets lack
+ * it have names, others a number: strerror() and %m know them all, but lock for
+ * the program's language, at which a signal handler's call could wait for ever.
+ */
+static void tell_refusal(
+	const struct settings *settings, const char *option, int value)
+{
+	const char *name = "error ";
+	int number = errno;
+
+	if (number == ENOPROTOOPT)
+		name = "Protocol not available", number = 0;
+	if (number == EOPNOTSUPP)
+		name = "Operation not supported", number = 0;
+	tell(settings, NULL, "libkeepalive:setsockopt(%s, %d): %s%.0d", option,
+		value, name, number);
 }
 
 /*
@@ -574,9 +614,7 @@ static struct done prepare(const struct settings *settings, int fd,
 			done.verdict = "set";
 			tcp = true;
 		} else {
-			tell(settings, NULL,
-				"libkeepalive:setsockopt(%s, %d): %.99m",
-				setting->name, value);
+			tell_refusal(settings, setting->name, value);
 			refused = true;
 			if (!done.set)
 				done.verdict = "refused";

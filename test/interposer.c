@@ -55,6 +55,9 @@ INTERPOSE(accept, 'a', (int fd, struct sockaddr *address, socklen_t *length),
 INTERPOSE(accept4, 'A',
 	(int fd, struct sockaddr *address, socklen_t *length, int flags),
 	(fd, address, length, flags))
+INTERPOSE(getsockopt, 'g',
+	(int fd, int level, int option, void *value, socklen_t *length),
+	(fd, level, option, value, length))
 INTERPOSE(setsockopt, 'o',
 	(int fd, int level, int option, const void *value, socklen_t length),
 	(fd, level, option, value, length))

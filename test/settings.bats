@@ -143,6 +143,7 @@ derives() {
 	TCP_KEEPIDLE=10 TCP_KEEPINTVL=5 TCP_KEEPCNT=3 TCP_USER_TIMEOUT=-1 \
 		derives 25000
 	TCP_USER_TIMEOUT=-1 derives 150000
+	TCP_KEEPIDLE=1 TCP_KEEPINTVL=1 TCP_KEEPCNT=1 derives 2000
 }
 
 @test "user timeout: the socket's value takes the place of a 0 in the sum" {
@@ -153,6 +154,9 @@ derives() {
 	TCP_KEEPCNT=0 derives $(((15 + 15 * 2) * 1000)) set c TCP_KEEPCNT 2
 	TCP_KEEPIDLE=0 TCP_KEEPINTVL=0 TCP_KEEPCNT=0 \
 		derives $(((7200 + 75 * 9) * 1000))
+	TCP_KEEPINTVL=0 run -0 preload "$client" "$call" close 0 \
+		socket c inet stream 0 connect c 127.0.0.1:1 get 0 TCP_USER_TIMEOUT
+	[ "${lines[-1]}" = TCP_USER_TIMEOUT=690000 ]
 }
 
 @test "user timeout: one question for each value that the sum lacks" {

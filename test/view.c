@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <locale.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -750,13 +751,38 @@ static void scene_waits(void)
 	print_played("in the handler", caught_wrong);
 }
 
+/* Whatever it allocates with is no place for the handler's calls. */
+static void allocate_until_caught(int enough)
+{
+	void *volatile room[64] = {NULL};
+
+	for (size_t i = 0; caught < enough; i++) {
+		free(room[i % COUNT(room)]);
+		room[i % COUNT(room)] = malloc(1 + i * 97 % 20000);
+	}
+	for (size_t i = 0; i < COUNT(room); i++)
+		free(room[i]);
+}
+
+static void *be_idle(void *unused)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, NULL);
+	pause();
+	return unused;
+}
+
 /*
- * A handler that makes each call, wherever in a call the program is: once a
- * round, each time a little later, so that a slow machine gets on too.
+ * A handler that makes each call, wherever in a call the program is, or in
+ * malloc(): once a round, each time a little later, so that a slow machine gets
+ * on too.
  */
 static void scene_signals(void)
 {
 	stack_t stack = {.ss_size = 8192};
+	pthread_t thread;
 	int wrong = 0;
 	char *room = mmap(
 		NULL, 12288, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -767,15 +793,21 @@ static void scene_signals(void)
 		perror("sigaltstack");
 	caught = 0;
 	handler_plays = true;
+	pthread_create(&thread, NULL, be_idle, NULL); /* so malloc() locks */
 	ring(SA_ONSTACK | SA_RESTART, 0);
 	for (int rounds = 0; !wrong && (rounds < 300 || caught < 200);
 		rounds++) {
 		struct itimerval once = {{0, 0}, {0, 1 + rounds * 7 % 400}};
+		int enough = caught + 1;
 
 		setitimer(ITIMER_REAL, &once, NULL);
+		if (rounds % 2)
+			allocate_until_caught(enough);
 		wrong = play();
 	}
 	ring(0, 0);
+	pthread_cancel(thread);
+	pthread_join(thread, NULL);
 	print_played("the program", wrong);
 	print_played("its handler", caught_wrong);
 }
@@ -1099,6 +1131,7 @@ static const struct {
 
 int main(int count, char **arguments)
 {
+	setlocale(LC_ALL, "");
 	nowhere =
 		mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	signal(SIGPIPE, SIG_IGN);

@@ -162,22 +162,31 @@ TCP_KEEPINTVL = 60" ]
 	[[ ${lines[-1]} == *"SO_KEEPALIVE=1 TCP_KEEPIDLE=4 TCP_KEEPINTVL=5 TCP_KEEPCNT=6 TCP_USER_TIMEOUT=0"* ]]
 }
 
-@test "libdontdie: DD_DEBUG=1 tells syslog of each socket() call" {
-	takes_root
-	# A /dev of the test's own.
-	run -0 unshare --mount bash -euc "$(declare -f await)"'
+# logged OBJECT TEXT ARGUMENT...: what call makes the object write to the system's
+# log, of which the text is the last. The /dev is its own.
+logged() {
+	unshare --mount bash -euc "$(declare -f await)"'
 		mount -t tmpfs none /dev
 		mknod -m 666 /dev/null c 1 3
 		socat -u UNIX-RECV:/dev/log OPEN:/dev/messages,creat,append &
 		trap "kill $!" EXIT
-		await find /dev/log -type s
-		DD_DEBUG=1 DD_TCP_KEEPALIVE_TIME=4 LD_PRELOAD=$0 "$1" \
-			socket c inet6 stream tcp socket u inet dgram 0 \
-			connect c [::1]:1 >/dev/null
-		await grep "connect(" /dev/messages
-		cat /dev/messages' "$client" "$call" 3>&- 4>&-
+		await find /dev/log -type s 2>/dev/null
+		DD_DEBUG=1 DD_TCP_KEEPALIVE_TIME=4 LD_PRELOAD=$1 \
+			"$0" "${@:3}" >/dev/null
+		await grep -F "$2" /dev/messages
+		cat /dev/messages' "$call" "$@" 3>&- 4>&-
+}
+
+@test "libdontdie: DD_DEBUG=1 tells syslog of each call" {
+	takes_root
 	# A datagram for each line, with the log's priority and no more.
-	[[ ${lines[-1]} == "<14>libkeepalive.so "[0-9.]*": on, vocabulary of libdontdie, at socket(): TCP_KEEPIDLE=4 SO_KEEPALIVE=1<14>libkeepalive.so: socket(10, 1, 6) = "[0-9]": set TCP_KEEPIDLE=4 SO_KEEPALIVE=1<14>libkeepalive.so: socket(2, 2, 0) = "[0-9]": not TCP<14>libkeepalive.so: connect("[0-9]"): nothing to set" ]]
+	run -0 logged "$client" 'connect(' socket c inet6 stream tcp \
+		socket u inet dgram 0 connect c [::1]:1
+	[[ $output == "<14>libkeepalive.so "[0-9.]*": on, vocabulary of libdontdie, at socket(): TCP_KEEPIDLE=4 SO_KEEPALIVE=1<14>libkeepalive.so: socket(10, 1, 6) = "[0-9]": set TCP_KEEPIDLE=4 SO_KEEPALIVE=1<14>libkeepalive.so: socket(2, 2, 0) = "[0-9]": not TCP<14>libkeepalive.so: connect("[0-9]"): nothing to set" ]]
+	run -0 logged "$listen" 'accept(' socket s inet stream 0 \
+		bind s 127.0.0.1:0 listen s socket c inet stream 0 \
+		connect c s accept a s
+	[[ $output == "<14>libkeepalive_listen.so "*"<14>libkeepalive_listen.so: accept(3) = 5: inherits from listen()" ]]
 }
 
 @test "libdontdie: DD_EVAL_ENVIRONMENT_ONCE=0 reads the environment at every call" {
