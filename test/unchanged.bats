@@ -225,6 +225,9 @@ calls='socket s inet stream 0 bind s 127.0.0.1:0 listen s socket c inet stream 0
 	in_order "connect = 0" "accept4 = " "accept = " "$defaults" "$defaults" main
 	EARLY=$calls run -0 preload "$early:$both" "$call" print main
 	in_order "connect = 0" "accept4 = " "accept = " "$defaults" "$defaults" main
+	EARLY='socket c inet stream 0 set c TCP_NODELAY 1 get c TCP_NODELAY' \
+		run -0 preload "$both:$early" "$call" print main
+	in_order TCP_NODELAY=1 main
 }
 
 @test "unchanged: calls after main() has returned, from exit() and destructors" {
