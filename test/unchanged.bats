@@ -46,7 +46,7 @@ same() {
 	[ "$plain_status" -eq "${expected_status:-0}" ]
 	for settings in "${each_settings[@]}"; do
 		# shellcheck disable=SC2086
-		env $settings LD_PRELOAD="$both" "$@" \
+		timeout 300 env $settings LD_PRELOAD="$both" "$@" \
 			>"$with" 2>"$with.stderr" 3>&- 4>&- ||
 			status=$?
 		echo "$settings"
@@ -78,7 +78,7 @@ same() {
 # bats test_tags=as-built
 @test "unchanged: a signal handler makes each call while the program is in one" {
 	# Of another language than C's, for which names may be looked up.
-	LC_ALL=C.UTF-8 same timeout 300 "$view" signals
+	LC_ALL=C.UTF-8 same "$view" signals
 }
 
 # bats test_tags=as-built
