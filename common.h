@@ -206,21 +206,40 @@ static void log_line(const char *line, size_t length)
 	syscall(SYS_close, fd);
 }
 
+#ifndef SYS_ppoll
+#define SYS_ppoll SYS_ppoll_time64 /* on processors without another */
+#endif
+
+/*
+ * Whether a descriptor takes a line at once. There is more to say than POLLOUT
+ * when a pipe's reader is gone or a socket has an error that is the program's
+ * to read, but not of every socket that can no longer send. Not by poll(), in
+ * which a thread may be cancelled; newer processors have only ppoll().
+ */
+static bool can_write(int fd)
+{
+	struct pollfd poll_fd = {.fd = fd, .events = POLLOUT};
+#ifdef SYS_poll
+	long ready = syscall(SYS_poll, &poll_fd, 1, 0);
+#else
+	struct timespec at_once = {0, 0};
+	long ready = syscall(SYS_ppoll, &poll_fd, 1, &at_once, (void *)NULL, 0);
+#endif
+
+	return ready == 1 && poll_fd.revents == POLLOUT;
+}
+
 /*
  * Writes a line, the text and then those of the values that were set, or drops
  * it: no program may wait, die of SIGPIPE or find it in a file of its own that
- * has the descriptor's number by now. poll() has more to say than POLLOUT when
- * a pipe's reader is gone, but not of every socket that can no longer send. No
- * function here is a place where a thread may be cancelled. Not inline, so that
- * it takes no stack where debug is off.
+ * has the descriptor's number by now. Not inline, so that it takes no stack
+ * where debug is off.
  */
 __attribute__((noinline, cold, format(printf, 3, 4))) static void write_line(
 	const struct settings *settings, const struct done *done,
 	const char *format, ...)
 {
 	const struct output *to = &settings->debug;
-	struct pollfd poll_fd = {.fd = to->fd, .events = POLLOUT};
-	struct timespec at_once = {0, 0};
 	const void *nothing = NULL;
 	struct output now;
 	char line[512]; /* the longest takes 350 */
@@ -248,13 +267,10 @@ __attribute__((noinline, cold, format(printf, 3, 4))) static void write_line(
 	now = output_to(to->fd);
 	if (now.device != to->device || now.inode != to->inode)
 		return;
-	if (!now.is_socket &&
-		(syscall(SYS_ppoll, &poll_fd, 1, &at_once, nothing, 0) != 1 ||
-			poll_fd.revents != POLLOUT))
-		return;
 	/* write() has no use for the last three. */
-	syscall(now.is_socket ? SYS_sendto : SYS_write, to->fd, text, length,
-		MSG_DONTWAIT | MSG_NOSIGNAL, nothing, 0);
+	if (can_write(to->fd))
+		syscall(now.is_socket ? SYS_sendto : SYS_write, to->fd, text,
+			length, MSG_DONTWAIT | MSG_NOSIGNAL, nothing, 0);
 }
 
 /* Writes a line where debug is on; where it is off, makes no call. */

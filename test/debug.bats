@@ -253,11 +253,11 @@ same_inode() { # of two file systems, the program's is the second
 }
 
 @test "debug: a line is one write, after a question that does not wait" {
-	LIBKEEPALIVE_DEBUG=1 strace -qq -e trace=write,ppoll \
+	LIBKEEPALIVE_DEBUG=1 strace -qq -e trace=write,poll,ppoll \
 		-o "$BATS_TEST_TMPDIR/trace" -E LD_PRELOAD="$client" \
 		"$call" socket c inet stream 0 connect c 127.0.0.1:1 2>/dev/null
 	[ "$(grep -c '^write(2' "$BATS_TEST_TMPDIR/trace")" = 3 ]
-	[ "$(grep -c '^ppoll(\[{fd=2, events=POLLOUT}\], 1, {tv_sec=0, tv_nsec=0}, NULL, 0) ' \
+	[ "$(grep -cE '^p?poll\(\[\{fd=2, events=POLLOUT\}\], 1, (0|\{tv_sec=0, tv_nsec=0\}, NULL, 0)\) ' \
 		"$BATS_TEST_TMPDIR/trace")" = 3 ]
 	[ "$(grep -c '^write(2, "libkeepalive.*\(\\n"\|"\.\.\.\), ' \
 		"$BATS_TEST_TMPDIR/trace")" = 3 ]
@@ -310,11 +310,19 @@ sockets_that_fail() {
 		    near, far = pair(kind)
 		    subprocess.run(sys.argv[1:], stderr=near)
 		    print(far.recv(4096).count(b"libkeepalive.so") > 0)
+		# An error that waits is the program's.
+		near = socket.socket(type=socket.SOCK_DGRAM)
+		with socket.socket(type=socket.SOCK_DGRAM) as far:
+		    far.bind(("127.0.0.1", 0))
+		    near.connect(far.getsockname())
+		near.send(b"")
+		subprocess.run(sys.argv[1:], stderr=near)
+		print(near.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
 	PYTHON
 }
 
-@test "debug: a socket that cannot send loses lines, another gets them" {
-	local expected='0 0 0 0 True 0 0 0 0 True 0 0 0 0 True 0 0 0 0 True'
+@test "debug: a socket that cannot send loses lines and keeps its error, another gets them" {
+	local expected='0 0 0 0 True 0 0 0 0 True 0 0 0 0 True 0 0 0 0 True 111'
 	LIBKEEPALIVE_DEBUG=1 run -0 sockets_that_fail env LD_PRELOAD="$client" \
 		"$call" socket c inet stream 0
 	[ "$(grep -v = <<<"$output" | paste -sd ' ')" = "$expected" ]

@@ -32,7 +32,7 @@ static long hear(long number, ...)
 
 	va_start(arguments, number);
 	/* NOLINTBEGIN(clang-analyzer-valist.Uninitialized): it is not */
-	if (number == SYS_ppoll) {
+	if (number != SYS_write && number != SYS_sendto) {
 		va_arg(arguments, struct pollfd *)->revents = POLLOUT;
 		va_end(arguments);
 		return 1;

@@ -114,19 +114,3 @@ is_hardened() {
 	run -2 make -s -C "$BATS_TEST_TMPDIR"
 	[[ $output == *"undefined reference to \`nobodys'"* ]]
 }
-
-# looked_up OBJECT: which of the hooked calls the loader looks up, in a program
-# that makes none of them.
-looked_up() {
-	LD_DEBUG=symbols LD_PRELOAD=$1 /bin/true 2>&1 |
-		grep -oE 'symbol=(connect|socket|[gs]etsockopt|listen|accept4?);' |
-		LC_ALL=C sort -u | paste -sd ' '
-}
-
-@test "objects: the constructor finds the next definitions, before any call" {
-	[ -z "$(looked_up '')" ]
-	[ "$(looked_up "$client")" = \
-		'symbol=connect; symbol=getsockopt; symbol=setsockopt; symbol=socket;' ]
-	[ "$(looked_up "$listen")" = \
-		'symbol=accept4; symbol=accept; symbol=getsockopt; symbol=listen; symbol=setsockopt;' ]
-}

@@ -230,6 +230,23 @@ calls='socket s inet stream 0 bind s 127.0.0.1:0 listen s socket c inet stream 0
 	in_order TCP_NODELAY=1 main
 }
 
+# looked_up OBJECT: which of the hooked calls the loader looks up, in a program
+# that makes none of them.
+looked_up() {
+	LD_DEBUG=symbols LD_PRELOAD=$1 /bin/true 2>&1 |
+		grep -oE 'symbol=(connect|socket|[gs]etsockopt|listen|accept4?);' |
+		LC_ALL=C sort -u | paste -sd ' '
+}
+
+# bats test_tags=as-built,native,glibc
+@test "unchanged: the constructor finds the next definitions, before any call" {
+	[ -z "$(looked_up '')" ]
+	[ "$(looked_up "$client")" = \
+		'symbol=connect; symbol=getsockopt; symbol=setsockopt; symbol=socket;' ]
+	[ "$(looked_up "$listen")" = \
+		'symbol=accept4; symbol=accept; symbol=getsockopt; symbol=listen; symbol=setsockopt;' ]
+}
+
 @test "unchanged: calls after main() has returned, from exit() and destructors" {
 	local when
 	for when in atexit destructor; do

@@ -181,7 +181,7 @@ logged() {
 	takes_root
 	# A datagram for each line, with the log's priority and no more.
 	run -0 logged "$client" 'connect(' socket c inet6 stream tcp \
-		socket u inet dgram 0 connect c [::1]:1
+		socket u inet dgram 0 connect c '[::1]:1'
 	[[ $output == "<14>libkeepalive.so "[0-9.]*": on, vocabulary of libdontdie, at socket(): TCP_KEEPIDLE=4 SO_KEEPALIVE=1<14>libkeepalive.so: socket(10, 1, 6) = "[0-9]": set TCP_KEEPIDLE=4 SO_KEEPALIVE=1<14>libkeepalive.so: socket(2, 2, 0) = "[0-9]": not TCP<14>libkeepalive.so: connect("[0-9]"): nothing to set" ]]
 	run -0 logged "$listen" 'accept(' socket s inet stream 0 \
 		bind s 127.0.0.1:0 listen s socket c inet stream 0 \
