@@ -582,10 +582,14 @@ static void tell_refusal(
 	const char *name = "error ";
 	int number = errno;
 
-	if (number == ENOPROTOOPT)
-		name = "Protocol not available", number = 0;
-	if (number == EOPNOTSUPP)
-		name = "Operation not supported", number = 0;
+	if (number == ENOPROTOOPT) {
+		name = "Protocol not available";
+		number = 0;
+	} else if (number == EOPNOTSUPP) {
+		name = "Operation not supported";
+		number = 0;
+	}
+	/* A precision of 0 prints nothing for 0. */
 	tell(settings, NULL, "libkeepalive:setsockopt(%s, %d): %s%.0d", option,
 		value, name, number);
 }
