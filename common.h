@@ -4,10 +4,10 @@
  * What both objects share: the settings, the lines that are written about
  * them, reading them, finding the next definition, applying them.
  *
- * Who includes this has defined OBJECT, the object's name, and CALLS, those of
- * the calls below that it hooks; and defines is_kept_on(). All of it runs
- * inside programs that did not ask for it: nothing here allocates, locks or
- * waits, but for dlsym(). Any function may change errno; the hooks put it back.
+ * Who includes this has defined OBJECT, the object's name, and SETS, what of
+ * the settings below it sets; and defines is_kept_on(). All of it runs inside
+ * programs that did not ask for it: nothing here allocates, locks or waits, but
+ * for dlsym(). Any function may change errno; the hooks put it back.
  */
 #undef _FORTIFY_SOURCE /* brings in __*_chk, which musl lacks */
 
@@ -49,17 +49,6 @@ __attribute__((
 
 /* ---- the settings ---- */
 
-/* The calls that set options. */
-enum {
-	AT_SOCKET = 1,
-	AT_CONNECT = 2,
-	AT_LISTEN = 4,
-	AT_LISTEN_AGAIN = 8, /* on a listener that somebody else made */
-	AT_ACCEPT = 16,
-	AT_ALL = 31,
-	AT_CONNECT_LATE = 32, /* after socket() did all that it could */
-};
-
 /* In the order in which their options are set. */
 enum {
 	IDLE,
@@ -74,19 +63,39 @@ enum {
 	SETTINGS,
 };
 
+/*
+ * What each call sets, a bit for each setting. SYN count stays off listeners,
+ * where it would replace tcp_synack_retries. Defer accept stays off clients,
+ * where it delays the handshake's last ACK, and off the listeners of others.
+ */
+#define BIT(setting) (1U << (setting))
+#define AT_ACCEPT                                                              \
+	(BIT(IDLE) | BIT(INTERVAL) | BIT(COUNT) | BIT(USER_TIMEOUT) |          \
+		BIT(WINDOW_CLAMP) | BIT(KEEPALIVE))
+#define AT_LISTEN_AGAIN (AT_ACCEPT | BIT(SEGMENT_SIZE)) /* somebody else's */
+#define AT_LISTEN (AT_LISTEN_AGAIN | BIT(DEFER_ACCEPT))
+#define AT_SOCKET (AT_ACCEPT | BIT(SEGMENT_SIZE))
+#define AT_CONNECT_LATE BIT(SYN_COUNT) /* where socket() did the rest */
+#define AT_CONNECT (AT_SOCKET | AT_CONNECT_LATE)
+
 enum { THIS_LIBRARY, LIBKEEPALIVE_0_3, LIBDONTDIE, VOCABULARIES };
+
+/* By a bit for each of the older ones. */
+static char vocabulary_names[][sizeof("libkeepalive 0.3 and libdontdie")] = {
+	"libkeepalive",
+	"libkeepalive 0.3",
+	"libdontdie",
+	"libkeepalive 0.3 and libdontdie",
+};
 
 /* A user timeout that lets both mechanisms give up together. */
 #define DERIVE (-1)
 #define UNSET INT_MIN
-#define ALL_SETTINGS (~0U) /* a bit for each */
 
 /*
  * All that is known about the settings. 0 is in every range and leaves the
  * option as it is; the rest of a range is the kernel's (do_tcp_setsockopt() in
- * net/ipv4/tcp.c). SYN count stays off listeners, where it would replace
- * tcp_synack_retries. Defer accept stays off clients, where it delays the
- * handshake's last ACK, and off the listeners of others.
+ * net/ipv4/tcp.c).
  *
  * Names are arrays, for each pointer would be a relocation in every process.
  * Not const, so that there is data in the file for the page that the state is
@@ -100,32 +109,28 @@ static struct setting {
 	signed char min;
 	int max;
 	signed char initial; /* unless an older library is asked for */
-	unsigned char calls;
-	unsigned char option;
+	unsigned char number;
 	unsigned short level;
 } table[SETTINGS] = {
 	/* clang-format off */
 	[IDLE] = {"TCP_KEEPIDLE", "KEEPIDLE", "DD_TCP_KEEPALIVE_TIME",
-		"s", 0, 32767, 15, AT_ALL, TCP_KEEPIDLE, IPPROTO_TCP},
+		"s", 0, 32767, 15, TCP_KEEPIDLE, IPPROTO_TCP},
 	[INTERVAL] = {"TCP_KEEPINTVL", "KEEPINTVL", "DD_TCP_KEEPALIVE_INTVL",
-		"s", 0, 32767, 15, AT_ALL, TCP_KEEPINTVL, IPPROTO_TCP},
+		"s", 0, 32767, 15, TCP_KEEPINTVL, IPPROTO_TCP},
 	[COUNT] = {"TCP_KEEPCNT", "KEEPCNT", "DD_TCP_KEEPALIVE_PROBES",
-		"probes", 0, 127, 9, AT_ALL, TCP_KEEPCNT, IPPROTO_TCP},
+		"probes", 0, 127, 9, TCP_KEEPCNT, IPPROTO_TCP},
 	[USER_TIMEOUT] = {"TCP_USER_TIMEOUT", "", "",
-		"ms", DERIVE, INT_MAX, DERIVE, AT_ALL,
-		TCP_USER_TIMEOUT, IPPROTO_TCP},
+		"ms", DERIVE, INT_MAX, DERIVE, TCP_USER_TIMEOUT, IPPROTO_TCP},
 	[SEGMENT_SIZE] = {"TCP_MAXSEG", "", "",
-		"bytes", 88, 32767, 0, AT_ALL & ~AT_ACCEPT,
-		TCP_MAXSEG, IPPROTO_TCP},
+		"bytes", 88, 32767, 0, TCP_MAXSEG, IPPROTO_TCP},
 	[WINDOW_CLAMP] = {"TCP_WINDOW_CLAMP", "", "",
-		"bytes", 0, INT_MAX, 0, AT_ALL, TCP_WINDOW_CLAMP, IPPROTO_TCP},
+		"bytes", 0, INT_MAX, 0, TCP_WINDOW_CLAMP, IPPROTO_TCP},
 	[SYN_COUNT] = {"TCP_SYNCNT", "", "",
-		"retransmits", 0, 127, 0, AT_CONNECT | AT_CONNECT_LATE,
-		TCP_SYNCNT, IPPROTO_TCP},
+		"retransmits", 0, 127, 0, TCP_SYNCNT, IPPROTO_TCP},
 	[DEFER_ACCEPT] = {"TCP_DEFER_ACCEPT", "", "",
-		"s", 0, INT_MAX, 0, AT_LISTEN, TCP_DEFER_ACCEPT, IPPROTO_TCP},
+		"s", 0, INT_MAX, 0, TCP_DEFER_ACCEPT, IPPROTO_TCP},
 	[KEEPALIVE] = {"SO_KEEPALIVE", "", "", /* KEEPALIVE turns it off */
-		"", 0, 1, 1, AT_ALL, SO_KEEPALIVE, SOL_SOCKET},
+		"", 0, 1, 1, SO_KEEPALIVE, SOL_SOCKET},
 	/* clang-format on */
 };
 
@@ -141,35 +146,188 @@ struct output {
 #define PRIORITY "<14>" /* the log's: user, informational (RFC 3164) */
 #define PRIORITY_LENGTH (sizeof(PRIORITY) - 1)
 
+/* An option to set, and the bit of its setting. */
+struct option {
+	unsigned int bit;
+	unsigned short level;
+	unsigned char number;
+	int value;
+};
+
 /* What the environment asks for. */
 struct settings {
 	int value[SETTINGS]; /* 0: leave it; all of them when off */
+	unsigned int wanted; /* those that are not 0 */
 	bool met[VOCABULARIES];
 	bool at_socket;
 	bool force;
 	bool read_at_every_call;
 	struct output debug;
+	struct option options[SETTINGS + 1]; /* those, then one of level 0 */
 };
+
+static const char *name_of(const struct option *option)
+{
+	return table[__builtin_ctz(option->bit)].name;
+}
 
 static bool is_off(const struct settings *settings)
 {
-	return settings->value[KEEPALIVE] == 0;
+	return settings->wanted == 0;
 }
 
-/* What was done to a socket: small, for clearing more takes socket()'s time. */
-struct done {
-	const char *verdict;
-	unsigned int set;    /* a bit for each setting */
-	int user_timeout_ms; /* which may have been derived */
+static bool is_debugged(const struct settings *settings)
+{
+	return settings->debug.fd != NOWHERE;
+}
+
+/* ---- the next definition ---- */
+
+struct next {
+	char name[sizeof("setsockopt")];
+	_Atomic(void *) definition;
 };
 
-static int value_set(
-	const struct settings *settings, const struct done *done, int i)
+/* The next definition where there is none. */
+static int nobody(void)
 {
-	return i == USER_TIMEOUT ? done->user_timeout_ms : settings->value[i];
+	errno = ENOSYS;
+	return -1;
+}
+
+/* Leaves errno alone. */
+static void *look_up(struct next *next)
+{
+	int saved = errno;
+	void *found = dlsym(RTLD_NEXT, next->name);
+
+	if (!found)
+		found = (void *)nobody;
+	atomic_store_explicit(&next->definition, found, memory_order_relaxed);
+	errno = saved;
+	return found;
+}
+
+/*
+ * Defines find_NAME(): who defines NAME after this object. dlsym() takes the
+ * loader's lock, so the constructor does it; only an earlier call does it for
+ * itself.
+ */
+#define FIND(name)                                                             \
+	static struct next of_##name = {#name, NULL};                          \
+                                                                               \
+	INLINE __typeof__(&name) find_##name(void)                             \
+	{                                                                      \
+		void *found = atomic_load_explicit(                            \
+			&of_##name.definition, memory_order_relaxed);          \
+                                                                               \
+		return (__typeof__(&name))(found ? found                       \
+						 : look_up(&of_##name));       \
+	}
+
+/*
+ * Defines next_NAME(), too, which hands a call on. Inline, for no processor
+ * foresees a return of ours that comes after a system call.
+ */
+#define NEXT(name, parameters, arguments)                                      \
+	FIND(name)                                                             \
+                                                                               \
+	INLINE int next_##name parameters                                      \
+	{                                                                      \
+		return find_##name() arguments;                                \
+	}
+
+NEXT(getsockopt,
+	(int fd, int level, int number, void *value, socklen_t *length),
+	(fd, level, number, value, length))
+NEXT(setsockopt,
+	(int fd, int level, int number, const void *value, socklen_t length),
+	(fd, level, number, value, length))
+
+/* ---- what a socket tells ---- */
+
+/* Returns a socket's value of an option, none of which is below 0, or -1. */
+static int ask(int fd, int level, int number)
+{
+	int value = -1;
+	socklen_t size = sizeof(value);
+
+	return next_getsockopt(fd, level, number, &value, &size) == 0 ? value
+								      : -1;
+}
+
+/*
+ * Whether a socket is TCP, by its own word: the program's address may not be
+ * read. A raw socket of protocol TCP is none.
+ */
+static bool is_tcp(int fd)
+{
+	int protocol = ask(fd, SOL_SOCKET, SO_PROTOCOL);
+
+	return protocol == IPPROTO_MPTCP ||
+	       (protocol == IPPROTO_TCP &&
+		       ask(fd, SOL_SOCKET, SO_TYPE) == SOCK_STREAM);
+}
+
+/* Whether a socket listens. */
+static bool listens(int fd)
+{
+	return ask(fd, SOL_SOCKET, SO_ACCEPTCONN) == 1;
+}
+
+/*
+ * The user timeout in ms that ends a connection when its last probe goes
+ * unanswered. The socket's values stand in for those that are 0; DERIVE where
+ * there is no socket to tell them.
+ */
+static int derive(const int value[], int fd)
+{
+	int all[] = {value[IDLE], value[INTERVAL], value[COUNT]};
+	long long sum;
+
+	for (int i = IDLE; i <= COUNT; i++) {
+		if (all[i] == 0 && fd >= 0)
+			all[i] = ask(fd, table[i].level, table[i].number);
+		if (all[i] <= 0)
+			return DERIVE;
+	}
+	sum = (all[IDLE] + (long long)all[INTERVAL] * all[COUNT]) * 1000;
+	return sum < INT_MAX ? (int)sum : INT_MAX;
+}
+
+/* The value that was set; one that was derived, the socket tells, if any. */
+static int value_set(int fd, const struct option *option)
+{
+	return option->value == DERIVE && fd >= 0
+		       ? ask(fd, option->level, option->number)
+		       : option->value;
 }
 
 /* ---- lines: none, but for bad values and for debug ---- */
+
+/*
+ * What a call has done: a bit for each setting that it set, and perhaps one for
+ * a reason, which counts where none is set.
+ */
+enum { NOT_TCP = SETTINGS, FAILED, LATER, INHERITED, REFUSED };
+
+static char reasons[][sizeof("inherits from listen()")] = {
+	"not TCP",
+	"failed",
+	"left to connect()",
+	"inherits from listen()",
+	"refused",
+};
+
+__attribute__((noinline, cold)) static const char *verdict(
+	const struct settings *settings, unsigned int done)
+{
+	if (done & SETS)
+		return "set";
+	if (done)
+		return reasons[__builtin_ctz(done) - SETTINGS];
+	return is_off(settings) ? "off" : "nothing to set";
+}
 
 /* The file that fd is now: none, of no device, where it is closed. */
 static struct output output_to(int fd)
@@ -235,10 +393,11 @@ static bool can_write(int fd)
  * has the descriptor's number by now. Not inline, so that it takes no stack
  * where debug is off.
  */
-__attribute__((noinline, cold, format(printf, 3, 4))) static void write_line(
-	const struct settings *settings, const struct done *done,
+__attribute__((noinline, cold, format(printf, 4, 5))) static void write_line(
+	const struct settings *settings, int fd, unsigned int done,
 	const char *format, ...)
 {
+	const struct option *option = settings->options;
 	const struct output *to = &settings->debug;
 	const void *nothing = NULL;
 	struct output now;
@@ -252,13 +411,11 @@ __attribute__((noinline, cold, format(printf, 3, 4))) static void write_line(
 	va_start(arguments, format);
 	length = (size_t)vsnprintf(text, size, format, arguments);
 	va_end(arguments);
-	for (int i = 0; done && i < SETTINGS; i++) {
-		int value = value_set(settings, done, i);
-
-		if (done->set & 1U << i && value != 0)
+	for (; option->level; option++)
+		if (done & option->bit)
 			length += (size_t)snprintf(text + length, size - length,
-				" %s=%d", table[i].name, value);
-	}
+				" %s=%d", name_of(option),
+				value_set(fd, option));
 	if (to->fd == SYSLOG) {
 		log_line(line, PRIORITY_LENGTH + length);
 		return;
@@ -275,71 +432,7 @@ __attribute__((noinline, cold, format(printf, 3, 4))) static void write_line(
 
 /* Writes a line where debug is on; where it is off, makes no call. */
 #define tell(settings, ...)                                                    \
-	((settings)->debug.fd == NOWHERE ? (void)0                             \
-					 : write_line(settings, __VA_ARGS__))
-
-/* ---- the next definition ---- */
-
-struct next {
-	char name[sizeof("setsockopt")];
-	_Atomic(void *) definition;
-};
-
-/* The next definition where there is none. */
-static int nobody(void)
-{
-	errno = ENOSYS;
-	return -1;
-}
-
-/* Leaves errno alone. */
-static void *look_up(struct next *next)
-{
-	int saved = errno;
-	void *found = dlsym(RTLD_NEXT, next->name);
-
-	if (!found)
-		found = (void *)nobody;
-	atomic_store_explicit(&next->definition, found, memory_order_relaxed);
-	errno = saved;
-	return found;
-}
-
-/*
- * Defines find_NAME(): who defines NAME after this object. dlsym() takes the
- * loader's lock, so the constructor does it; only an earlier call does it for
- * itself.
- */
-#define FIND(name)                                                             \
-	static struct next of_##name = {#name, NULL};                          \
-                                                                               \
-	INLINE __typeof__(&name) find_##name(void)                             \
-	{                                                                      \
-		void *found = atomic_load_explicit(                            \
-			&of_##name.definition, memory_order_relaxed);          \
-                                                                               \
-		return (__typeof__(&name))(found ? found                       \
-						 : look_up(&of_##name));       \
-	}
-
-/*
- * Defines next_NAME(), too, which hands a call on. Inline, for no processor
- * foresees a return of ours that comes after a system call.
- */
-#define NEXT(name, parameters, arguments)                                      \
-	FIND(name)                                                             \
-                                                                               \
-	INLINE int next_##name parameters                                      \
-	{                                                                      \
-		return find_##name() arguments;                                \
-	}
-
-NEXT(getsockopt,
-	(int fd, int level, int option, void *value, socklen_t *length),
-	(fd, level, option, value, length))
-NEXT(setsockopt,
-	(int fd, int level, int option, const void *value, socklen_t length),
-	(fd, level, option, value, length))
+	(is_debugged(settings) ? write_line(settings, __VA_ARGS__) : (void)0)
 
 /* ---- reading the environment ---- */
 
@@ -354,11 +447,19 @@ static const char *lookup(const char *name)
 	return value && *value ? value : NULL;
 }
 
+static bool same(const char *text, const char *expected)
+{
+	for (; *text == *expected; text++, expected++)
+		if (!*text)
+			return true;
+	return false;
+}
+
 static bool is(const char *name, const char *expected)
 {
 	const char *value = lookup(name);
 
-	return value && strcmp(value, expected) == 0;
+	return value && same(value, expected);
 }
 
 /* Whether a list of words, or NULL, has this lower-case one in any case. */
@@ -382,7 +483,7 @@ static bool parse(const char *text, const struct setting *setting, int *value)
 {
 	long long number = 0;
 
-	if (strcmp(text, "-1") == 0)
+	if (same(text, "-1"))
 		number = -1;
 	else
 		for (; *text; text++) {
@@ -412,7 +513,7 @@ static void report(
 		length += snprintf(shown + length, sizeof("\\x00"),
 			as_it_is ? "%c" : "\\x%02x", c);
 	}
-	tell(&to_stderr, NULL,
+	tell(&to_stderr, -1, 0,
 		OBJECT ": %s=\"%s%s\" is ignored: %s%d to %d %s are allowed",
 		name, shown, value[i] ? "..." : "",
 		setting->min > 0 ? "0 or " : "", setting->min, setting->max,
@@ -444,43 +545,12 @@ static struct output debug_output(void)
 	const char *value = lookup("LIBKEEPALIVE_DEBUG");
 	struct output output = {.fd = NOWHERE};
 
-	if (value ? strcmp(value, "syslog") == 0 : is("DD_DEBUG", "1"))
+	if (value ? same(value, "syslog") : is("DD_DEBUG", "1"))
 		output.fd = SYSLOG;
 	else if (value)
-		output =
-			output_to(strcmp(value, "stdout") == 0 ? STDOUT_FILENO
-							       : STDERR_FILENO);
+		output = output_to(
+			same(value, "stdout") ? STDOUT_FILENO : STDERR_FILENO);
 	return output;
-}
-
-/* Returns a socket's value of an option, none of which is below 0, or -1. */
-static int ask(int fd, int level, int option)
-{
-	int value = -1;
-	socklen_t size = sizeof(value);
-
-	return next_getsockopt(fd, level, option, &value, &size) == 0 ? value
-								      : -1;
-}
-
-/*
- * The user timeout in ms that ends a connection when its last probe goes
- * unanswered. The socket's values stand in for those that are 0; DERIVE where
- * there is no socket to tell them.
- */
-static int derive(const int value[], int fd)
-{
-	int all[] = {value[IDLE], value[INTERVAL], value[COUNT]};
-	long long sum;
-
-	for (int i = IDLE; i <= COUNT; i++) {
-		if (all[i] == 0 && fd >= 0)
-			all[i] = ask(fd, table[i].level, table[i].option);
-		if (all[i] <= 0)
-			return DERIVE;
-	}
-	sum = (all[IDLE] + (long long)all[INTERVAL] * all[COUNT]) * 1000;
-	return sum < INT_MAX ? (int)sum : INT_MAX;
 }
 
 /*
@@ -493,6 +563,7 @@ static void read_settings(struct settings *settings, bool reports)
 	bool off = has_word(words, "off");
 	bool *met = settings->met;
 	bool older;
+	struct option *next = settings->options;
 
 	if (is("DD_USE_KEEPALIVE", "0"))
 		off = met[LIBDONTDIE] = true;
@@ -503,141 +574,152 @@ static void read_settings(struct settings *settings, bool reports)
 
 	for (int i = 0; i < SETTINGS; i++) {
 		settings->value[i] = UNSET;
-		if (i < KEEPALIVE && table[i].calls & CALLS)
+		if (i < KEEPALIVE && SETS & BIT(i))
 			read_setting(&table[i], &settings->value[i], met,
 				reports && !off);
 	}
 	older = met[LIBKEEPALIVE_0_3] || met[LIBDONTDIE];
-	for (int i = 0; i < SETTINGS; i++)
+	for (int i = 0; i < SETTINGS; i++) {
+		int *value = &settings->value[i];
+
 		if (off)
-			settings->value[i] = 0;
-		else if (settings->value[i] == UNSET)
-			settings->value[i] =
-				older && i != KEEPALIVE ? 0 : table[i].initial;
-	if (settings->value[USER_TIMEOUT] == DERIVE)
-		settings->value[USER_TIMEOUT] = derive(settings->value, -1);
+			*value = 0;
+		else if (*value == UNSET)
+			*value = older && i != KEEPALIVE ? 0 : table[i].initial;
+		if (*value == DERIVE)
+			*value = derive(settings->value, -1);
+		if (*value != 0) {
+			settings->wanted |= BIT(i);
+			*next++ = (struct option){BIT(i), table[i].level,
+				table[i].number, *value};
+		}
+	}
 	settings->at_socket = older || has_word(words, "socket");
 	settings->force = !off && has_word(words, "force");
 }
 
-/* Written by the constructor alone, before started says so. */
+/*
+ * How much of at_start there is for a call: its debug alone where the rest is
+ * read at every call.
+ */
+enum { NOTHING_YET, ITS_DEBUG, ALL_OF_IT };
+static atomic_uchar there_is;
+
+/* Written by the constructor alone, before it says that there is any. */
 static struct settings at_start;
-static atomic_bool started;
 
 /* Reads the settings for one call, and keeps nothing: that takes no lock. */
-static const struct settings *read_for_call(
-	struct settings *own, bool is_started)
+static const struct settings *read_for_call(struct settings *own)
 {
+	unsigned char there =
+		atomic_load_explicit(&there_is, memory_order_acquire);
+
+	/* By now the constructor may have ended, in another thread. */
 	*own = (struct settings){
-		.met[LIBDONTDIE] = is_started,
-		.debug = is_started ? at_start.debug : debug_output(),
+		.met[LIBDONTDIE] = there == ITS_DEBUG,
+		.debug = there == NOTHING_YET ? debug_output() : at_start.debug,
 	};
 	read_settings(own, false);
 	return own;
 }
 
 /*
- * The settings for this call, in *own where they have to be read for it: when
- * the environment says so, or when another library's constructor makes the
- * call before ours has run.
+ * The settings for this call. They are read for it, into the stack of the hook,
+ * when the environment says so, or when another library's constructor makes the
+ * call before ours has run. A macro, for the room is to last as long as the
+ * hook; and not its variable, which would take it in every call.
  */
-INLINE const struct settings *settings_now(struct settings *own)
-{
-	bool is_started = atomic_load_explicit(&started, memory_order_acquire);
-
-	return is_started && !at_start.read_at_every_call
-		       ? &at_start
-		       : read_for_call(own, is_started);
-}
+#define settings_now()                                                         \
+	(atomic_load_explicit(&there_is, memory_order_acquire) == ALL_OF_IT    \
+			? &at_start                                            \
+			: read_for_call(                                       \
+				  __builtin_alloca(sizeof(struct settings))))
 
 /* ---- applying the settings ---- */
 
 /*
- * Whether a socket is TCP, by its own word: the program's address may not be
- * read. A raw socket of protocol TCP is none.
+ * The errors that say which sockets lack an option. Others are told by number:
+ * strerror() and %m know their names, but lock for the program's language, at
+ * which a signal handler's call could wait for ever.
  */
-static bool is_tcp(int fd)
-{
-	int protocol = ask(fd, SOL_SOCKET, SO_PROTOCOL);
-
-	return protocol == IPPROTO_MPTCP ||
-	       (protocol == IPPROTO_TCP &&
-		       ask(fd, SOL_SOCKET, SO_TYPE) == SOCK_STREAM);
-}
-
-/* Whether a socket listens. */
-static bool listens(int fd)
-{
-	return ask(fd, SOL_SOCKET, SO_ACCEPTCONN) == 1;
-}
+static struct named_error {
+	int number;
+	char name[sizeof("Operation not supported")];
+} named_errors[] = {
+	{ENOPROTOOPT, "Protocol not available"},
+	{EOPNOTSUPP, "Operation not supported"},
+	{0, "error "},
+};
 
 /*
- * Tells of an option that was refused. The errors that say which sockets lack
- * it have names, others a number: strerror() and %m know them all, but lock for
- * the program's language, at which a signal handler's call could wait for ever.
+ * After an option was refused, returns what is done without it: nothing, if the
+ * socket is not TCP. An option that was taken before says that it is. Else it
+ * is asked, unless nothing is left to set.
  */
-static void tell_refusal(
-	const struct settings *settings, const char *option, int value)
+static unsigned int refused(const struct settings *settings, int fd,
+	const struct option *option, int value, unsigned int done)
 {
-	const char *name = "error ";
-	int number = errno;
+	const struct named_error *named = named_errors;
+	int error = errno;
 
-	if (number == ENOPROTOOPT) {
-		name = "Protocol not available";
-		number = 0;
-	} else if (number == EOPNOTSUPP) {
-		name = "Operation not supported";
-		number = 0;
-	}
+	while (named->number != 0 && named->number != error)
+		named++;
 	/* A precision of 0 prints nothing for 0. */
-	tell(settings, NULL, "libkeepalive:setsockopt(%s, %d): %s%.0d", option,
-		value, name, number);
+	tell(settings, -1, 0, "libkeepalive:setsockopt(%s, %d): %s%.0d",
+		name_of(option), value, named->name, error - named->number);
+	done &= ~option->bit;
+	if (done == 0)
+		return BIT(REFUSED);
+	if (done & (BIT(REFUSED) | (option->bit - 1)))
+		return done;
+	return is_tcp(fd) ? done | BIT(REFUSED) : BIT(NOT_TCP);
 }
 
 /*
- * Sets on a socket what belongs to this call, each option by itself: a kernel
- * that lacks one, or has none for MPTCP, gets the others. An option that is
- * taken says that the socket is TCP. Else it is asked: after a refusal, and
- * before SO_KEEPALIVE, which every kind takes. "wanted" has a bit for each
- * setting; keep() wants one.
+ * Does to an option what is not plain: sets one whose value the socket has to
+ * tell, and sees to a refusal. Returns what is done then. Not inline, so that
+ * what is plain stays short.
  */
-static struct done prepare(const struct settings *settings, int fd,
-	unsigned int call, unsigned int wanted)
+__attribute__((noinline)) static unsigned int settle(
+	const struct settings *settings, int fd, const struct option *option,
+	unsigned int done, __typeof__(&setsockopt) set)
 {
-	struct done done = {.verdict = "nothing to set"};
-	bool tcp = false;
-	bool refused = false;
+	int value = option->value;
 
-	if (is_off(settings))
-		done.verdict = "off";
-	for (int i = 0; i < SETTINGS; i++) {
-		const struct setting *setting = &table[i];
-		int value = settings->value[i];
+	if (value == DERIVE) {
+		value = derive(settings->value, fd);
+		if (set(fd, option->level, option->number, &value,
+			    sizeof(value)) == 0)
+			return done;
+	}
+	return refused(settings, fd, option, value, done);
+}
 
-		if (value == 0 || !(setting->calls & call) ||
-			!(wanted & 1U << i))
+/*
+ * Sets on a socket what belongs to a call, each option by itself: a kernel that
+ * lacks one, or has none for MPTCP, gets the others. Before SO_KEEPALIVE alone,
+ * which every kind of socket takes, it is asked whether it is TCP. Returns what
+ * is done: while options are being set, the bits below one's own tell which
+ * were taken, those above it which are to come.
+ */
+static unsigned int prepare(
+	const struct settings *settings, int fd, unsigned int at)
+{
+	__typeof__(&setsockopt) set = find_setsockopt();
+	unsigned int done = settings->wanted & at;
+
+	if (done == BIT(KEEPALIVE) && !is_tcp(fd))
+		return BIT(NOT_TCP);
+	for (const struct option *option = settings->options; option->level;
+		option++) {
+		if (!(option->bit & at))
 			continue;
-		if (!tcp && (refused || i == KEEPALIVE)) {
-			tcp = is_tcp(fd);
-			if (!tcp) {
-				done.verdict = "not TCP";
+		if (option->value == DERIVE ||
+			set(fd, option->level, option->number, &option->value,
+				sizeof(option->value)) != 0) {
+			done = settle(settings, fd, option, done, set);
+			if (done == BIT(NOT_TCP))
 				break;
-			}
-		}
-		if (value == DERIVE)
-			value = derive(settings->value, fd);
-		if (i == USER_TIMEOUT)
-			done.user_timeout_ms = value;
-		if (next_setsockopt(fd, setting->level, setting->option, &value,
-			    sizeof(value)) == 0) {
-			done.set |= 1U << i;
-			done.verdict = "set";
-			tcp = true;
-		} else {
-			tell_refusal(settings, setting->name, value);
-			refused = true;
-			if (!done.set)
-				done.verdict = "refused";
 		}
 	}
 	return done;
@@ -647,42 +729,42 @@ static struct done prepare(const struct settings *settings, int fd,
  * Whether force keeps a setting on this socket: the object's word on those
  * that do not belong on every TCP socket.
  */
-static bool is_kept_on(int fd, int setting);
+static bool is_kept_on(int fd, unsigned int bit);
 
 /*
  * With force, after the program set an option: this library's value again.
  * That a socket took a TCP option says that it is TCP.
  */
-static void keep(const struct settings *settings, int fd, int level, int option)
+static void keep(const struct settings *settings, int fd, int level, int number)
 {
-	struct done done;
+	const struct option *option = settings->options;
+	unsigned int done;
 	int replaced = 0;
-	int i = 0;
 
-	while (table[i].level != level || table[i].option != option)
-		if (++i == SETTINGS)
-			return;
-	if (settings->value[i] == 0 || !is_kept_on(fd, i))
+	while (option->level &&
+		(option->level != level || option->number != number))
+		option++;
+	if (!option->level || !is_kept_on(fd, option->bit))
 		return;
-	if (settings->debug.fd != NOWHERE)
-		replaced = ask(fd, level, option);
-	done = prepare(settings, fd, CALLS, 1U << i);
-	if (done.set && value_set(settings, &done, i) != replaced)
-		tell(settings, &done,
+	if (is_debugged(settings))
+		replaced = ask(fd, level, number);
+	done = prepare(settings, fd, option->bit);
+	if (done == option->bit && is_debugged(settings) &&
+		value_set(fd, option) != replaced)
+		write_line(settings, fd, done,
 			OBJECT ": setsockopt(%d): set in place of %d:", fd,
 			replaced);
 }
 
 EXPORT int setsockopt(
-	int fd, int level, int option, const void *value, socklen_t length)
+	int fd, int level, int number, const void *value, socklen_t length)
 {
-	int result = next_setsockopt(fd, level, option, value, length);
-	struct settings own;
+	int result = next_setsockopt(fd, level, number, value, length);
 	int saved = errno;
-	const struct settings *settings = settings_now(&own);
+	const struct settings *settings = settings_now();
 
 	if (result == 0 && settings->force)
-		keep(settings, fd, level, option);
+		keep(settings, fd, level, number);
 	errno = saved;
 	return result;
 }
@@ -691,27 +773,23 @@ EXPORT int setsockopt(
 static void read_at_start(void)
 {
 	const bool *met = at_start.met;
-	const char *vocabulary = "libkeepalive";
+	const char *vocabulary;
 	const char *time = "connect()";
-	struct done all = {.set = ALL_SETTINGS};
 	int saved = errno;
 
 	at_start.debug = debug_output();
 	read_settings(&at_start, true);
-	atomic_store_explicit(&started, true, memory_order_release);
+	atomic_store_explicit(&there_is,
+		at_start.read_at_every_call ? ITS_DEBUG : ALL_OF_IT,
+		memory_order_release);
 
-	if (met[LIBKEEPALIVE_0_3] && met[LIBDONTDIE])
-		vocabulary = "libkeepalive 0.3 and libdontdie";
-	else if (met[LIBKEEPALIVE_0_3])
-		vocabulary = "libkeepalive 0.3";
-	else if (met[LIBDONTDIE])
-		vocabulary = "libdontdie";
-	if (CALLS & AT_LISTEN)
+	vocabulary =
+		vocabulary_names[met[LIBKEEPALIVE_0_3] + 2 * met[LIBDONTDIE]];
+	if (SETS & BIT(DEFER_ACCEPT))
 		time = "listen()";
 	else if (at_start.at_socket)
 		time = "socket()";
-	all.user_timeout_ms = at_start.value[USER_TIMEOUT];
-	tell(&at_start, &all,
+	tell(&at_start, -1, SETS,
 		OBJECT " " VERSION ": %s, vocabulary of %s, at %s%s%s:",
 		is_off(&at_start) ? "off" : "on", vocabulary, time,
 		at_start.force ? ", by force" : "",

@@ -2,7 +2,7 @@
 
 /* libkeepalive.so: keepalive on connections that a program opens. */
 #define OBJECT "libkeepalive.so"
-#define CALLS (AT_SOCKET | AT_CONNECT | AT_CONNECT_LATE)
+#define SETS AT_CONNECT
 #include "common.h"
 
 NEXT(connect, (int fd, const struct sockaddr *address, socklen_t length),
@@ -20,14 +20,13 @@ __attribute__((constructor)) static void start(void)
 
 EXPORT int connect(int fd, const struct sockaddr *address, socklen_t length)
 {
-	struct settings own;
 	int saved = errno;
-	const struct settings *settings = settings_now(&own);
-	struct done done = prepare(settings, fd,
-		settings->at_socket ? AT_CONNECT_LATE : AT_CONNECT,
-		ALL_SETTINGS);
+	const struct settings *settings = settings_now();
+	unsigned int done = prepare(settings, fd,
+		settings->at_socket ? AT_CONNECT_LATE : AT_CONNECT);
 
-	tell(settings, &done, OBJECT ": connect(%d): %s", fd, done.verdict);
+	tell(settings, fd, done, OBJECT ": connect(%d): %s", fd,
+		verdict(settings, done));
 	errno = saved;
 	return next_connect(fd, address, length);
 }
@@ -43,24 +42,23 @@ static bool makes_tcp(int domain, int type, int protocol)
 EXPORT int socket(int domain, int type, int protocol)
 {
 	int fd = next_socket(domain, type, protocol);
-	struct settings own;
 	int saved = errno;
-	const struct settings *settings = settings_now(&own);
-	struct done done = {.verdict = "left to connect()"};
+	const struct settings *settings = settings_now();
+	unsigned int done = BIT(LATER);
 
 	if (fd < 0)
-		done.verdict = "failed";
+		done = BIT(FAILED);
 	else if (!makes_tcp(domain, type, protocol))
-		done.verdict = "not TCP";
+		done = BIT(NOT_TCP);
 	else if (settings->at_socket)
-		done = prepare(settings, fd, AT_SOCKET, ALL_SETTINGS);
-	tell(settings, &done, OBJECT ": socket(%d, %d, %d) = %d: %s", domain,
-		type, protocol, fd, done.verdict);
+		done = prepare(settings, fd, AT_SOCKET);
+	tell(settings, fd, done, OBJECT ": socket(%d, %d, %d) = %d: %s", domain,
+		type, protocol, fd, verdict(settings, done));
 	errno = saved;
 	return fd;
 }
 
-static bool is_kept_on(int fd, int setting)
+static bool is_kept_on(int fd, unsigned int bit)
 {
-	return setting != SYN_COUNT || !listens(fd);
+	return bit != BIT(SYN_COUNT) || !listens(fd);
 }

@@ -2,7 +2,7 @@
 
 /* libkeepalive_listen.so: keepalive on connections that a program accepts. */
 #define OBJECT "libkeepalive_listen.so"
-#define CALLS (AT_LISTEN | AT_LISTEN_AGAIN | AT_ACCEPT)
+#define SETS AT_LISTEN
 #include "common.h"
 
 NEXT(listen, (int fd, int backlog), (fd, backlog))
@@ -45,19 +45,18 @@ static void set_known(int fd, bool is_ours)
 			&known[fd], is_ours, memory_order_relaxed);
 }
 
-static bool is_kept_on(int fd, int setting)
+static bool is_kept_on(int fd, unsigned int bit)
 {
-	return setting != DEFER_ACCEPT || (is_known(fd) && listens(fd));
+	return bit != BIT(DEFER_ACCEPT) || (is_known(fd) && listens(fd));
 }
 
 EXPORT int listen(int fd, int backlog)
 {
-	struct settings own;
 	int saved = errno;
-	const struct settings *settings = settings_now(&own);
+	const struct settings *settings = settings_now();
 	bool ours = !is_off(settings) && (is_known(fd) || !listens(fd));
-	struct done done = prepare(
-		settings, fd, ours ? AT_LISTEN : AT_LISTEN_AGAIN, ALL_SETTINGS);
+	unsigned int done =
+		prepare(settings, fd, ours ? AT_LISTEN : AT_LISTEN_AGAIN);
 	int result;
 
 	errno = saved;
@@ -65,8 +64,8 @@ EXPORT int listen(int fd, int backlog)
 	saved = errno;
 	if (result == 0)
 		set_known(fd, ours);
-	tell(settings, &done, OBJECT ": listen(%d, %d) = %d: %s", fd, backlog,
-		result, done.verdict);
+	tell(settings, fd, done, OBJECT ": listen(%d, %d) = %d: %s", fd,
+		backlog, result, verdict(settings, done));
 	errno = saved;
 	return result;
 }
@@ -78,17 +77,16 @@ EXPORT int listen(int fd, int backlog)
  */
 static int accepted(const char *name, int listener, bool inherits, int fd)
 {
-	struct settings own;
 	int saved = errno;
-	const struct settings *settings = settings_now(&own);
-	struct done done = {.verdict = "inherits from listen()"};
+	const struct settings *settings = settings_now();
+	unsigned int done = BIT(INHERITED);
 
 	if (fd < 0)
-		done.verdict = "failed";
+		done = BIT(FAILED);
 	else if (!inherits)
-		done = prepare(settings, fd, AT_ACCEPT, ALL_SETTINGS);
-	tell(settings, &done, OBJECT ": %s(%d) = %d: %s", name, listener, fd,
-		done.verdict);
+		done = prepare(settings, fd, AT_ACCEPT);
+	tell(settings, fd, done, OBJECT ": %s(%d) = %d: %s", name, listener, fd,
+		verdict(settings, done));
 	errno = saved;
 	return fd;
 }
@@ -96,8 +94,9 @@ static int accepted(const char *name, int listener, bool inherits, int fd)
 /* Whether debug is known to be off. */
 INLINE bool is_silent(void)
 {
-	return atomic_load_explicit(&started, memory_order_acquire) &&
-	       at_start.debug.fd == NOWHERE;
+	return atomic_load_explicit(&there_is, memory_order_acquire) !=
+		       NOTHING_YET &&
+	       !is_debugged(&at_start);
 }
 
 /*
@@ -107,24 +106,21 @@ INLINE bool is_silent(void)
 EXPORT int accept(int fd, struct sockaddr *address, socklen_t *length)
 {
 	__typeof__(&accept) next = find_accept();
+	bool inherits = is_known(fd);
 
-	if (!is_known(fd))
-		return accepted("accept", fd, false, next(fd, address, length));
-	if (!is_silent())
-		return accepted("accept", fd, true, next(fd, address, length));
-	return next(fd, address, length);
+	if (inherits && is_silent())
+		return next(fd, address, length);
+	return accepted("accept", fd, inherits, next(fd, address, length));
 }
 
 EXPORT int accept4(
 	int fd, struct sockaddr *address, socklen_t *length, int flags)
 {
 	__typeof__(&accept4) next = find_accept4();
+	bool inherits = is_known(fd);
 
-	if (!is_known(fd))
-		return accepted(
-			"accept4", fd, false, next(fd, address, length, flags));
-	if (!is_silent())
-		return accepted(
-			"accept4", fd, true, next(fd, address, length, flags));
-	return next(fd, address, length, flags);
+	if (inherits && is_silent())
+		return next(fd, address, length, flags);
+	return accepted(
+		"accept4", fd, inherits, next(fd, address, length, flags));
 }

@@ -110,6 +110,7 @@ static const struct option {
 	{"TCP_NODELAY", IPPROTO_TCP, TCP_NODELAY},
 	{"SO_REUSEADDR", SOL_SOCKET, SO_REUSEADDR},
 	{"SO_RCVBUF", SOL_SOCKET, SO_RCVBUF},
+	{"NO_OPTION", 0, 0},
 };
 #define SHOWN 9 /* of them by the command "options" */
 

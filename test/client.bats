@@ -128,6 +128,16 @@ set_defaults='TCP_KEEPIDLE=15 TCP_KEEPINTVL=15 TCP_KEEPCNT=9 TCP_USER_TIMEOUT=15
 	[ "$output" = "socket TCP_KEEPIDLE=15! SO_PROTOCOL? SO_TYPE? connect" ]
 }
 
+@test "connect: nobody is asked after the last option, though it was refused" {
+	KEEPALIVE=socket TCP_SYNCNT=3 run -0 network_calls "$client" "$call" \
+		socket c inet dgram 0 connect c 127.0.0.1:1
+	[ "$output" = "socket TCP_SYNCNT=3! connect" ]
+	TCP_KEEPIDLE=0 TCP_KEEPINTVL=0 TCP_KEEPCNT=0 TCP_USER_TIMEOUT=0 \
+		run -0 network_calls "$client" -e inject=setsockopt:error=EPERM \
+		"$call" "${to_nobody[@]}"
+	[ "$output" = "socket SO_PROTOCOL? SO_TYPE? SO_KEEPALIVE=1! connect" ]
+}
+
 @test "connect: a socket that is not TCP stays as it was with all values 0" {
 	export TCP_KEEPIDLE=0 TCP_KEEPINTVL=0 TCP_KEEPCNT=0 TCP_USER_TIMEOUT=0
 	run -0 network_calls "$client" "$call" \

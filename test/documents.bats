@@ -10,11 +10,11 @@ table() {
 	{
 		cat <<-'C'
 			#define OBJECT ""
-			#define CALLS AT_ALL
+			#define SETS (BIT(SETTINGS) - 1)
 			#include "common.h"
-			static bool is_kept_on(int fd, int setting)
+			static bool is_kept_on(int fd, unsigned int bit)
 			{
-				return fd && setting;
+				return fd && bit;
 			}
 			int main(void)
 			{
@@ -140,8 +140,8 @@ message_patterns() {
 }
 
 @test "manual: the verdicts in DIAGNOSTICS are those of the code" {
-	in_code=$(grep -ohE 'verdict = "[^"]*"' "$top"/*.[ch] | cut -d '"' -f 2 |
-		sort -u)
+	in_code=$(sed -n '/^static char reasons/,/^}/p; /\*verdict(/,/^}/p' \
+		"$top/common.h" | grep -oE '"[^"]+"' | tr -d '"' | sort -u)
 	documented=$(section DIAGNOSTICS | sed -n '/^The verdicts/,/^\.It/p' |
 		sed -nE 's/^\.Ql (.*) [,.]$/\1/p' | sort -u)
 	same "$in_code" "$documented"

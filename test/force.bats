@@ -153,6 +153,9 @@ for value, size in ((0, 4), (1, 4), (-1, 4), (good, 0), (good, 3),
 	run -0 network_calls "$client" "$call" socket c inet stream 0 \
 		set c SO_KEEPALIVE 0
 	[ "$output" = "socket SO_KEEPALIVE=0 SO_PROTOCOL? SO_TYPE? SO_KEEPALIVE=1" ]
+	TCP_KEEPIDLE=0 run -0 network_calls "$client" "$call" \
+		socket c inet stream 0 set c TCP_USER_TIMEOUT 1000
+	[ "$output" = "socket TCP_USER_TIMEOUT=1000 TCP_KEEPIDLE? TCP_USER_TIMEOUT=7335000" ]
 }
 
 @test "force: without the word, setsockopt() costs no system call" {
@@ -209,6 +212,22 @@ for value, size in ((0, 4), (1, 4), (-1, 4), (good, 0), (good, 3),
 		set c TCP_KEEPIDLE 300 get c TCP_KEEPIDLE
 	has -1 TCP_KEEPIDLE=300
 	[ "${stderr_lines[-1]}" = "libkeepalive:setsockopt(TCP_KEEPIDLE, 15): error 1" ]
+}
+
+@test "force: a refusal costs no question" {
+	run -0 network_calls "$client" -e inject=setsockopt:error=EPERM:when=2 \
+		"$call" socket c inet stream 0 set c TCP_KEEPIDLE 300
+	[ "$output" = "socket TCP_KEEPIDLE=300 TCP_KEEPIDLE=15!" ]
+}
+
+@test "force: an option of level 0 and number 0 is like any that is unknown" {
+	LIBKEEPALIVE_DEBUG=1 run -0 --separate-stderr strace -qq \
+		-o "$BATS_TEST_TMPDIR/trace" -e trace=setsockopt,getsockopt \
+		-e inject=setsockopt:retval=0 -E LD_PRELOAD="$client" \
+		"$call" socket c inet stream 0 set c NO_OPTION 1
+	[ "${lines[-1]}" = "setsockopt = 0" ]
+	[[ $stderr != *"in place of"* ]]
+	[ "$(wc -l <"$BATS_TEST_TMPDIR/trace")" = 1 ]
 }
 
 # bats test_tags=glibc

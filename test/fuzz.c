@@ -137,6 +137,7 @@ static void compare(const struct settings *got)
 				equals("DD_EVAL_ENVIRONMENT_ONCE", "0");
 	long want[OPTIONS];
 	bool named[OPTIONS] = {false};
+	const struct option *option = got->options;
 	int bad = 0;
 
 	for (size_t i = 0; i < OPTIONS; i++)
@@ -144,8 +145,9 @@ static void compare(const struct settings *got)
 			const char *value = value_of(manual[i].names[name]);
 			long number;
 
-			if (!value || !((CALLS & AT_LISTEN) ? manual[i].listen
-							    : manual[i].client))
+			if (!value || !((SETS & BIT(DEFER_ACCEPT))
+						      ? manual[i].listen
+						      : manual[i].client))
 				continue;
 			if (!good(value, &manual[i], &number)) {
 				bad++;
@@ -177,6 +179,14 @@ static void compare(const struct settings *got)
 	must(got->value[SYN_COUNT] == want[6]);
 	must(got->value[DEFER_ACCEPT] == want[7]);
 	must(got->value[KEEPALIVE] == !off);
+	for (int i = 0; i < SETTINGS; i++) {
+		must((got->value[i] != 0) == !!(got->wanted & BIT(i)));
+		if (got->value[i] != 0) {
+			must(option->bit == BIT(i) && option->level != 0);
+			must(option++->value == got->value[i]);
+		}
+	}
+	must(option->level == 0);
 	must(got->met[LIBKEEPALIVE_0_3] == older_0_3);
 	must(got->met[LIBDONTDIE] == older_libdontdie);
 	must(got->at_socket ==
