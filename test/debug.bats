@@ -44,6 +44,14 @@ version=$(sed -n 's/^#define VERSION "\(.*\)"/\1/p' "$top/common.h")
 	done
 }
 
+@test "debug: tells what was set, be it derived, be it rounded by the kernel" {
+	TCP_KEEPIDLE=0 TCP_WINDOW_CLAMP=1 LIBKEEPALIVE_DEBUG=1 \
+		run -0 --separate-stderr preload "$client" "$call" close 0 \
+		socket c inet stream 0 connect c 127.0.0.1:1 get c TCP_WINDOW_CLAMP
+	[ "${stderr_lines[-1]}" = "libkeepalive.so: connect(0): set TCP_KEEPINTVL=15 TCP_KEEPCNT=9 TCP_USER_TIMEOUT=7335000 TCP_WINDOW_CLAMP=1 SO_KEEPALIVE=1" ]
+	[ "${lines[-1]}" != TCP_WINDOW_CLAMP=1 ]
+}
+
 @test "debug: a line for each call that a hook saw" {
 	LIBKEEPALIVE_DEBUG=1 run -0 --separate-stderr preload "$both" "$call" \
 		socket s inet stream 0 bind s 127.0.0.1:0 listen s \

@@ -202,6 +202,11 @@ for value, size in ((0, 4), (1, 4), (-1, 4), (good, 0), (good, 3),
 		set c TCP_KEEPIDLE 15 set c TCP_NODELAY 1
 	[ "$(grep -c setsockopt <<<"$stderr")" = 1 ]
 	[[ $stderr == *"libkeepalive.so: setsockopt(3): set in place of 300: TCP_KEEPIDLE=15" ]]
+	TCP_KEEPIDLE=0 LIBKEEPALIVE_DEBUG=1 run -0 --separate-stderr \
+		preload "$client" "$call" socket c inet stream 0 \
+		set c TCP_USER_TIMEOUT 1000 set c TCP_USER_TIMEOUT 7335000
+	[ "$(grep -c setsockopt <<<"$stderr")" = 1 ]
+	[[ $stderr == *"libkeepalive.so: setsockopt(3): set in place of 1000: TCP_USER_TIMEOUT=7335000" ]]
 }
 
 @test "force: debug does not claim a value that the kernel refused" {
