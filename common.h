@@ -319,6 +319,7 @@ static char reasons[][sizeof("inherits from listen()")] = {
 	"refused",
 };
 
+/* The word for that. Not inline: only debug asks. */
 __attribute__((noinline, cold)) static const char *verdict(
 	const struct settings *settings, unsigned int done)
 {
