@@ -128,6 +128,15 @@ set_defaults='TCP_KEEPIDLE=15 TCP_KEEPINTVL=15 TCP_KEEPCNT=9 TCP_USER_TIMEOUT=15
 	[ "$output" = "socket TCP_KEEPIDLE=15! SO_PROTOCOL? SO_TYPE? connect" ]
 }
 
+@test "connect: a socket is asked once, when its first option is refused" {
+	run -0 network_calls "$client" -e inject=setsockopt:error=EPERM:when=1..2 \
+		"$call" "${to_nobody[@]}"
+	[ "$output" = "socket TCP_KEEPIDLE=15! SO_PROTOCOL? SO_TYPE? TCP_KEEPINTVL=15! TCP_KEEPCNT=9 TCP_USER_TIMEOUT=150000 SO_KEEPALIVE=1 connect" ]
+	run -0 network_calls "$client" -e inject=setsockopt:error=EPERM:when=2..3 \
+		"$call" "${to_nobody[@]}"
+	[ "$output" = "socket TCP_KEEPIDLE=15 TCP_KEEPINTVL=15! TCP_KEEPCNT=9! TCP_USER_TIMEOUT=150000 SO_KEEPALIVE=1 connect" ]
+}
+
 @test "connect: nobody is asked after the last option, though it was refused" {
 	KEEPALIVE=socket TCP_SYNCNT=3 run -0 network_calls "$client" "$call" \
 		socket c inet dgram 0 connect c 127.0.0.1:1

@@ -113,6 +113,23 @@ libkeepalive.so: connect(3): set TCP_KEEPIDLE=15 TCP_KEEPINTVL=15 TCP_KEEPCNT=9 
 			socket c inet stream 0 connect c 127.0.0.1:1
 		grep -qE "^libkeepalive.so: $at\(.*: refused$" <<<"$stderr"
 	done
+	LIBKEEPALIVE_DEBUG=1 run -0 --separate-stderr \
+		strace -qq -o "$BATS_TEST_TMPDIR/trace" \
+		-e inject=setsockopt:error=EPERM:when=1 \
+		-E LD_PRELOAD="$client" "$call" \
+		socket c inet stream 0 connect c 127.0.0.1:1
+	[[ ${stderr_lines[-1]} == "libkeepalive.so: connect("*"): set ${settings#* }" ]]
+	LIBKEEPALIVE_DEBUG=1 KEEPALIVE=socket TCP_SYNCNT=3 \
+		run -0 --separate-stderr preload "$client" "$call" \
+		socket c inet dgram 0 connect c 127.0.0.1:1
+	[ "${stderr_lines[-1]}" = "libkeepalive.so: connect(3): refused" ]
+}
+
+@test "debug: a socket that is not TCP is none with all values 0, too" {
+	TCP_KEEPIDLE=0 TCP_KEEPINTVL=0 TCP_KEEPCNT=0 TCP_USER_TIMEOUT=0 \
+		LIBKEEPALIVE_DEBUG=1 run -0 --separate-stderr \
+		preload "$client" "$call" socket c inet dgram 0 connect c 127.0.0.1:1
+	[ "${stderr_lines[-1]}" = "libkeepalive.so: connect(3): not TCP" ]
 }
 
 # bats test_tags=native
