@@ -30,6 +30,13 @@ version=$(sed -n 's/^#define VERSION "\(.*\)"/\1/p' "$top/common.h")
 	[ "$output" = "libkeepalive.so $version: on, vocabulary of libdontdie, at socket(), read at every call: SO_KEEPALIVE=1" ]
 }
 
+@test "debug: the first line asks no descriptor what is derived" {
+	TCP_KEEPIDLE=0 LIBKEEPALIVE_DEBUG=1 run -0 --separate-stderr \
+		network_calls "$both" "$call" clearenv
+	[[ $stderr == *"TCP_USER_TIMEOUT=-1"*"TCP_USER_TIMEOUT=-1"* ]]
+	[ "$output" = "" ]
+}
+
 @test "debug: the note that readelf shows has the first line's version" {
 	local object
 	for object in "$client" "$listen"; do
