@@ -32,7 +32,7 @@ $(objects): common.h Makefile
 # The tests' own programs: for a preloaded constructor, as an object too.
 test_programs = test/build/call test/build/call_early.so test/build/sockets \
 	test/build/view test/build/interposer_early.so test/build/bench \
-	test/build/empty.so
+	test/build/empty.so test/build/bare.so
 
 test/build/%: test/%.c
 	@mkdir -p $(@D)
@@ -133,7 +133,11 @@ mutate: ## change the sources one by one, and see whether a test notices
 bench: $(objects) $(test_programs) ## measure what the library costs
 	test/bench
 
-# The floor of what any preloaded object costs.
+# The floors of what a preloaded object costs: any, and one that sets options.
+test/build/bare.so: test/bare.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(WARNINGS) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(needed) -o $@ $<
+
 test/build/empty.so: Makefile
 	@mkdir -p $(@D)
 	echo 'int nothing(void); EXPORT int nothing(void) { return 0; }' | \
