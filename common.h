@@ -93,7 +93,7 @@ static char vocabulary_names[][sizeof("libkeepalive 0.3 and libdontdie")] = {
 #define UNSET INT_MIN
 
 /*
- * All that is known about the settings. 0 is in every range and leaves the
+ * All else that is known about the settings. 0 is in every range and leaves the
  * option as it is; the rest of a range is the kernel's (do_tcp_setsockopt() in
  * net/ipv4/tcp.c).
  *
@@ -774,7 +774,6 @@ EXPORT int setsockopt(
 static void read_at_start(void)
 {
 	const bool *met = at_start.met;
-	const char *vocabulary;
 	const char *time = "connect()";
 	int saved = errno;
 
@@ -784,16 +783,15 @@ static void read_at_start(void)
 		at_start.read_at_every_call ? ITS_DEBUG : ALL_OF_IT,
 		memory_order_release);
 
-	vocabulary =
-		vocabulary_names[met[LIBKEEPALIVE_0_3] + 2 * met[LIBDONTDIE]];
 	if (SETS & BIT(DEFER_ACCEPT))
 		time = "listen()";
 	else if (at_start.at_socket)
 		time = "socket()";
 	tell(&at_start, -1, SETS,
 		OBJECT " " VERSION ": %s, vocabulary of %s, at %s%s%s:",
-		is_off(&at_start) ? "off" : "on", vocabulary, time,
-		at_start.force ? ", by force" : "",
+		is_off(&at_start) ? "off" : "on",
+		vocabulary_names[met[LIBKEEPALIVE_0_3] + 2 * met[LIBDONTDIE]],
+		time, at_start.force ? ", by force" : "",
 		at_start.read_at_every_call ? ", read at every call" : "");
 	errno = saved;
 }

@@ -2,8 +2,8 @@
 
 /*
  * The least that an object does which sets options at socket() time: they are
- * constants, no socket is asked, no call told of. test/bench measures it, for
- * nothing that does more can be expected to be quicker.
+ * constants, those that test/bench gives to the older libraries; no socket is
+ * asked, no call told of. Nothing that does more can be expected to be quicker.
  */
 #include <dlfcn.h>
 #include <errno.h>
