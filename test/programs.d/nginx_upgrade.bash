@@ -22,6 +22,8 @@ try() {
 		}
 	END
 	"${under[@]}" /usr/sbin/nginx -p "$PWD" -c "$PWD/nginx.conf"
+	# A signal before it has workers is noted, but waits for the next one.
+	wait_until workers
 	old=$(cat nginx.pid)
 	kill -USR2 "$old"
 	wait_until test -e nginx.pid.oldbin -a -e nginx.pid
@@ -38,6 +40,10 @@ try() {
 	old=$(cat nginx.pid)
 	kill -QUIT "$old"
 	wait_until gone "$old"
+}
+
+workers() {
+	pgrep -P "$(cat nginx.pid)"
 }
 
 gone() {
