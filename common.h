@@ -713,11 +713,12 @@ static unsigned int prepare(
 		return BIT(NOT_TCP);
 	for (const struct option *option = settings->options; option->level;
 		option++) {
+		int value = option->value; /* the next definition's to change */
+
 		if (!(option->bit & at))
 			continue;
-		if (option->value == DERIVE ||
-			set(fd, option->level, option->number, &option->value,
-				sizeof(option->value)) != 0) {
+		if (value == DERIVE || set(fd, option->level, option->number,
+					       &value, sizeof(value)) != 0) {
 			done = settle(settings, fd, option, done, set);
 			if (done == BIT(NOT_TCP))
 				break;

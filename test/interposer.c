@@ -8,8 +8,10 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -43,6 +45,17 @@ static bool is_emulated(int protocol)
 	return protocol == IPPROTO_SCTP || protocol == IPPROTO_MPTCP;
 }
 
+/* Takes one from a segment size, where its caller has it, const or not. */
+static const void *less(int level, int option, const void *value)
+{
+	int *size;
+
+	memcpy(&size, &value, sizeof(size));
+	if (level == IPPROTO_TCP && option == TCP_MAXSEG)
+		--*size;
+	return value;
+}
+
 INTERPOSE(socket, 's', (int domain, int type, int protocol),
 	(domain, is_emulated(protocol) ? SOCK_DGRAM : type,
 		is_emulated(protocol) ? 0 : protocol))
@@ -60,4 +73,4 @@ INTERPOSE(getsockopt, 'g',
 	(fd, level, option, value, length))
 INTERPOSE(setsockopt, 'o',
 	(int fd, int level, int option, const void *value, socklen_t length),
-	(fd, level, option, value, length))
+	(fd, level, option, less(level, option, value), length))

@@ -337,6 +337,13 @@ chained() {
 	[ "$(tr -dc g <"$BATS_TEST_TMPDIR/letters")" = "$programs_own" ]
 }
 
+@test "chain: what an object makes of a value is for that call alone" {
+	TCP_MAXSEG=500 run -0 network_calls "$client:$early_interposer" "$call" \
+		socket c inet stream 0 connect c 127.0.0.1:1 \
+		socket d inet stream 0 connect d 127.0.0.1:1
+	[[ $output == *TCP_MAXSEG=499*TCP_MAXSEG=499* ]]
+}
+
 # bats test_tags=as-built,native
 @test "chain: socket_wrapper, before and after" {
 	local objects
