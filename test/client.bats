@@ -137,6 +137,16 @@ set_defaults='TCP_KEEPIDLE=15 TCP_KEEPINTVL=15 TCP_KEEPCNT=9 TCP_USER_TIMEOUT=15
 	[ "$output" = "socket TCP_KEEPIDLE=15 TCP_KEEPINTVL=15! TCP_KEEPCNT=9! TCP_USER_TIMEOUT=150000 SO_KEEPALIVE=1 connect" ]
 }
 
+@test "connect: a socket that refuses a derived user timeout alone is not TCP" {
+	export TCP_KEEPIDLE=0 TCP_KEEPINTVL=0 TCP_KEEPCNT=0
+	run -0 network_calls "$client" "$call" \
+		socket c inet dgram 0 connect c 127.0.0.1:1
+	[ "$output" = "socket TCP_KEEPIDLE? TCP_USER_TIMEOUT=-1! SO_PROTOCOL? connect" ]
+	run -0 preload "$client" "$call" \
+		socket c inet dgram 0 connect c 127.0.0.1:1 get c SO_KEEPALIVE
+	has -1 SO_KEEPALIVE=0
+}
+
 @test "connect: nobody is asked after the last option, though it was refused" {
 	KEEPALIVE=socket TCP_SYNCNT=3 run -0 network_calls "$client" "$call" \
 		socket c inet dgram 0 connect c 127.0.0.1:1

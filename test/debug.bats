@@ -108,6 +108,12 @@ libkeepalive_listen.so: accept4(100) = "*": set $settings" ]]
 	[[ $stderr == *"
 libkeepalive:setsockopt(TCP_USER_TIMEOUT, 150000): Protocol not available
 libkeepalive.so: connect(3): set TCP_KEEPIDLE=15 TCP_KEEPINTVL=15 TCP_KEEPCNT=9 SO_KEEPALIVE=1" ]]
+	TCP_KEEPIDLE=0 LIBKEEPALIVE_DEBUG=1 run -0 --separate-stderr \
+		preload "$client" "$call" \
+		socket c inet stream mptcp connect c 127.0.0.1:1
+	[[ $stderr == *"
+libkeepalive:setsockopt(TCP_USER_TIMEOUT, 7335000): Protocol not available
+libkeepalive.so: connect(3): set TCP_KEEPINTVL=15 TCP_KEEPCNT=9 SO_KEEPALIVE=1" ]]
 }
 
 @test "debug: where every option is refused, the verdict says so" {
