@@ -1,4 +1,5 @@
-# What make install, uninstall and dist do, and the examples as they stand.
+# What make install, uninstall and dist do, and the examples as they stand. As
+# root, an install without DESTDIR renews the loader's cache: only on a copy.
 load common
 
 examples=$top/test/examples
@@ -135,11 +136,11 @@ install_and() {
 }
 
 @test "install: an object changes by rename alone, never in place" {
-	run -0 make -C "$source" install prefix="$into"
-	object=$into/lib/libkeepalive.so
+	run -0 make -C "$source" install DESTDIR="$into"
+	object=$into/usr/local/lib/libkeepalive.so
 	run -0 strace -f -qq -e signal=none -e trace=%file \
 		-o "$BATS_TEST_TMPDIR/calls" \
-		make -C "$source" install prefix="$into"
+		make -C "$source" install DESTDIR="$into"
 	grep -F "\"$object\"" "$BATS_TEST_TMPDIR/calls" |
 		grep -E ' (rename[a-z0-9]*|unlink[a-z]*|open[a-z]*|creat|link[a-z]*)\(' |
 		grep -E '(rename|link|O_WRONLY|O_RDWR|O_CREAT).* = [0-9]' \
@@ -151,10 +152,11 @@ install_and() {
 }
 
 @test "install: a program that has the old object goes on with it" {
-	run -0 make -C "$source" install prefix="$into"
+	run -0 make -C "$source" install DESTDIR="$into"
 	# shellcheck disable=SC2016 # for the inner shell
-	LIBKEEPALIVE_DEBUG=1 run -0 preload "$into/lib/libkeepalive.so" \
-		bash -c 'LD_PRELOAD= make -C "$1" install prefix="$2" >/dev/null
+	LIBKEEPALIVE_DEBUG=1 run -0 preload \
+		"$into/usr/local/lib/libkeepalive.so" \
+		bash -c 'LD_PRELOAD= make -C "$1" install DESTDIR="$2" >/dev/null
 			grep -c "libkeepalive.so (deleted)" /proc/$$/maps
 			: <>/dev/tcp/127.0.0.1/1 || :' bash "$source" "$into"
 	[[ $output == *"libkeepalive.so: connect("*"): set"* ]]
