@@ -154,8 +154,8 @@ TCP_KEEPINTVL = 60" ]
 		await listening 5000
 		export DD_DEBUG=1 DD_TCP_KEEPALIVE_TIME=4 \
 			DD_TCP_KEEPALIVE_INTVL=5 DD_TCP_KEEPALIVE_PROBES=6
-		LD_PRELOAD=$client java -Xshare:auto -XX:TieredStopAtLevel=1 \
-			'"$BATS_TEST_DIRNAME"'/EchoClient.java 127.0.0.1 5000 &
+		LD_PRELOAD=$client java -XX:-UsePerfData -Xshare:auto \
+			-XX:TieredStopAtLevel=1 '"$BATS_TEST_DIRNAME"'/EchoClient.java 127.0.0.1 5000 &
 		java=$!
 		await accepted 5000
 		$sockets $java'

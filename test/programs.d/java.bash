@@ -70,8 +70,9 @@ public class Echo {
 	}
 }
 END
-javac Echo.java
-java=("${under[@]}" java -Xshare:auto -XX:TieredStopAtLevel=1 Echo)
+javac -J-XX:-UsePerfData Echo.java
+java=("${under[@]}" java -XX:-UsePerfData -Xshare:auto
+	-XX:TieredStopAtLevel=1 Echo)
 package=$(dpkg -S "$(readlink -f "$(command -v java)")" | cut -d : -f 1)
 
 # connect WAY PORT
