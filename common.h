@@ -10,6 +10,7 @@
  * for dlsym(). Any function may change errno; the hooks put it back.
  */
 #undef _FORTIFY_SOURCE /* brings in __*_chk, which musl lacks */
+#undef _TIME_BITS      /* 64 renames setsockopt(); both names stand below */
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -161,6 +162,7 @@ struct settings {
 	bool met[VOCABULARIES];
 	bool at_socket;
 	bool force;
+	bool derives_again; /* the user timeout, after the program's changes */
 	bool read_at_every_call;
 	struct output debug;
 	struct option options[SETTINGS + 1]; /* those, then one of level 0 */
@@ -209,20 +211,23 @@ static void *look_up(struct next *next)
 }
 
 /*
- * Defines find_NAME(): who defines NAME after this object. dlsym() takes the
- * loader's lock, so the constructor does it; only an earlier call does it for
- * itself.
+ * Who defines a name after this object. dlsym() takes the loader's lock, so the
+ * constructor does it; only an earlier call does it for itself.
  */
+INLINE void *find(struct next *next)
+{
+	void *found =
+		atomic_load_explicit(&next->definition, memory_order_relaxed);
+
+	return found ? found : look_up(next);
+}
+
 #define FIND(name)                                                             \
 	static struct next of_##name = {#name, NULL};                          \
                                                                                \
 	INLINE __typeof__(&name) find_##name(void)                             \
 	{                                                                      \
-		void *found = atomic_load_explicit(                            \
-			&of_##name.definition, memory_order_relaxed);          \
-                                                                               \
-		return (__typeof__(&name))(found ? found                       \
-						 : look_up(&of_##name));       \
+		return (__typeof__(&name))find(&of_##name);                    \
 	}
 
 /*
@@ -243,6 +248,20 @@ NEXT(getsockopt,
 NEXT(setsockopt,
 	(int fd, int level, int number, const void *value, socklen_t length),
 	(fd, level, number, value, length))
+
+/*
+ * What errno is while an object sets an option of its own accord: a value that
+ * no call leaves there. The other object's hook then hands the call on, and
+ * does not take it for the program's.
+ */
+#define OWN_CALL INT_MIN
+
+INLINE int set_option(
+	__typeof__(&setsockopt) next, int fd, int level, int number, int value)
+{
+	errno = OWN_CALL;
+	return next(fd, level, number, &value, sizeof(value));
+}
 
 /* ---- what a socket tells ---- */
 
@@ -275,23 +294,26 @@ static bool listens(int fd)
 	return ask(fd, SOL_SOCKET, SO_ACCEPTCONN) == 1;
 }
 
-/*
- * The user timeout in ms that ends a connection when its last probe goes
- * unanswered. The socket's values stand in for those that are 0; DERIVE where
- * there is no socket to tell them.
- */
-static int derive(const int value[], int fd)
+/* Idle, interval and count: what a user timeout is derived from. */
+#define TIMES (COUNT + 1)
+
+static int ask_time(int fd, int setting)
 {
-	int all[] = {value[IDLE], value[INTERVAL], value[COUNT]};
+	return ask(fd, table[setting].level, table[setting].number);
+}
+
+/*
+ * Returns the user timeout in ms that ends a connection when its last probe
+ * goes unanswered, or DERIVE where one of the three is not known.
+ */
+static int derive(const int times[TIMES])
+{
 	long long sum;
 
-	for (int i = IDLE; i <= COUNT; i++) {
-		if (all[i] == 0 && fd >= 0)
-			all[i] = ask(fd, table[i].level, table[i].number);
-		if (all[i] <= 0)
+	for (int i = 0; i < TIMES; i++)
+		if (times[i] <= 0)
 			return DERIVE;
-	}
-	sum = (all[IDLE] + (long long)all[INTERVAL] * all[COUNT]) * 1000;
+	sum = (times[IDLE] + (long long)times[INTERVAL] * times[COUNT]) * 1000;
 	return sum < INT_MAX ? (int)sum : INT_MAX;
 }
 
@@ -580,6 +602,7 @@ static void read_settings(struct settings *settings, bool reports)
 				reports && !off);
 	}
 	older = met[LIBKEEPALIVE_0_3] || met[LIBDONTDIE];
+	settings->force = !off && has_word(words, "force");
 	for (int i = 0; i < SETTINGS; i++) {
 		int *value = &settings->value[i];
 
@@ -587,8 +610,10 @@ static void read_settings(struct settings *settings, bool reports)
 			*value = 0;
 		else if (*value == UNSET)
 			*value = older && i != KEEPALIVE ? 0 : table[i].initial;
-		if (*value == DERIVE)
-			*value = derive(settings->value, -1);
+		if (*value == DERIVE) {
+			settings->derives_again = !settings->force;
+			*value = derive(settings->value);
+		}
 		if (*value != 0) {
 			settings->wanted |= BIT(i);
 			*next++ = (struct option){BIT(i), table[i].level,
@@ -596,7 +621,6 @@ static void read_settings(struct settings *settings, bool reports)
 		}
 	}
 	settings->at_socket = older || has_word(words, "socket");
-	settings->force = !off && has_word(words, "force");
 }
 
 /*
@@ -652,6 +676,20 @@ static struct named_error {
 	{0, "error "},
 };
 
+/* Tells that the kernel refused an option, and why. */
+static void tell_error(
+	const struct settings *settings, const char *name, int value)
+{
+	const struct named_error *named = named_errors;
+	int error = errno;
+
+	while (named->number != 0 && named->number != error)
+		named++;
+	/* A precision of 0 prints nothing for 0. */
+	tell(settings, -1, 0, "libkeepalive:setsockopt(%s, %d): %s%.0d", name,
+		value, named->name, error - named->number);
+}
+
 /*
  * After an option was refused, returns what is done without it: nothing, if the
  * socket is not TCP. An option that was taken before says that it is. Else it
@@ -660,14 +698,7 @@ static struct named_error {
 static unsigned int refused(const struct settings *settings, int fd,
 	const struct option *option, int value, unsigned int done)
 {
-	const struct named_error *named = named_errors;
-	int error = errno;
-
-	while (named->number != 0 && named->number != error)
-		named++;
-	/* A precision of 0 prints nothing for 0. */
-	tell(settings, -1, 0, "libkeepalive:setsockopt(%s, %d): %s%.0d",
-		name_of(option), value, named->name, error - named->number);
+	tell_error(settings, name_of(option), value);
 	done &= ~option->bit;
 	if (done == 0)
 		return BIT(REFUSED);
@@ -688,9 +719,18 @@ __attribute__((noinline)) static unsigned int settle(
 	int value = option->value;
 
 	if (value == DERIVE) {
-		value = derive(settings->value, fd);
-		if (set(fd, option->level, option->number, &value,
-			    sizeof(value)) == 0)
+		int times[TIMES];
+
+		for (int i = 0; i < TIMES; i++) {
+			times[i] = settings->value[i];
+			if (times[i] == 0)
+				times[i] = ask_time(fd, i);
+			if (times[i] < 0)
+				break;
+		}
+		value = derive(times);
+		if (set_option(set, fd, option->level, option->number, value) ==
+			0)
 			return done;
 	}
 	return refused(settings, fd, option, value, done);
@@ -713,12 +753,11 @@ static unsigned int prepare(
 		return BIT(NOT_TCP);
 	for (const struct option *option = settings->options; option->level;
 		option++) {
-		int value = option->value; /* the next definition's to change */
-
 		if (!(option->bit & at))
 			continue;
-		if (value == DERIVE || set(fd, option->level, option->number,
-					       &value, sizeof(value)) != 0) {
+		if (option->value == DERIVE ||
+			set_option(set, fd, option->level, option->number,
+				option->value) != 0) {
 			done = settle(settings, fd, option, done, set);
 			if (done == BIT(NOT_TCP))
 				break;
@@ -758,17 +797,91 @@ static void keep(const struct settings *settings, int fd, int level, int number)
 			replaced);
 }
 
+/*
+ * Before the program sets one of a socket's times: returns the user timeout if
+ * that is derived from the times, and stores these; else returns 0. It is asked
+ * before, because no question tells afterwards what the program replaced.
+ */
+static int derived_user_timeout(int fd, int times[TIMES])
+{
+	int user_timeout = ask(fd, IPPROTO_TCP, TCP_USER_TIMEOUT);
+
+	if (user_timeout <= 0)
+		return 0;
+	for (int i = 0; i < TIMES; i++)
+		times[i] = ask_time(fd, i);
+	return derive(times) == user_timeout ? user_timeout : 0;
+}
+
+/* After the program set one of the times: the user timeout follows. */
+static void follow(const struct settings *settings, int fd, int setting,
+	int times[TIMES], int replaced)
+{
+	int user_timeout;
+
+	times[setting] = ask_time(fd, setting);
+	user_timeout = derive(times);
+	if (user_timeout == replaced || user_timeout == DERIVE)
+		return;
+	if (set_option(find_setsockopt(), fd, IPPROTO_TCP, TCP_USER_TIMEOUT,
+		    user_timeout) == 0)
+		tell(settings, fd, 0,
+			OBJECT ": setsockopt(%d): derived in place of %d:"
+			       " TCP_USER_TIMEOUT=%d",
+			fd, replaced, user_timeout);
+	else
+		tell_error(settings, table[USER_TIMEOUT].name, user_timeout);
+}
+
+/* Which of the times an option is; TIMES where it is none. */
+INLINE int time_of(int level, int number)
+{
+	int i = 0;
+
+	if (level != IPPROTO_TCP)
+		return TIMES;
+	while (i < TIMES && table[i].number != number)
+		i++;
+	return i;
+}
+
+/*
+ * The program's setsockopt(), whichever name it has. Where this object sees to
+ * the user timeout, the other one need not.
+ */
+INLINE int set_by_program(__typeof__(&setsockopt) next, int fd, int level,
+	int number, const void *value, socklen_t length)
+{
+	int saved = errno;
+	const struct settings *settings;
+	int setting = TIMES, derived = 0, result;
+	int times[TIMES];
+
+	if (saved == OWN_CALL)
+		return next(fd, level, number, value, length);
+	settings = settings_now();
+	if (settings->derives_again)
+		setting = time_of(level, number);
+	if (setting != TIMES)
+		derived = derived_user_timeout(fd, times);
+
+	errno = setting == TIMES ? saved : OWN_CALL;
+	result = next(fd, level, number, value, length);
+	if (errno != OWN_CALL)
+		saved = errno;
+	if (result == 0 && settings->force)
+		keep(settings, fd, level, number);
+	if (result == 0 && derived)
+		follow(settings, fd, setting, times, derived);
+	errno = saved;
+	return result;
+}
+
 EXPORT int setsockopt(
 	int fd, int level, int number, const void *value, socklen_t length)
 {
-	int result = next_setsockopt(fd, level, number, value, length);
-	int saved = errno;
-	const struct settings *settings = settings_now();
-
-	if (result == 0 && settings->force)
-		keep(settings, fd, level, number);
-	errno = saved;
-	return result;
+	return set_by_program(
+		find_setsockopt(), fd, level, number, value, length);
 }
 
 /* The constructor's part: the settings that hold from now on. */
@@ -778,6 +891,8 @@ static void read_at_start(void)
 	const char *time = "connect()";
 	int saved = errno;
 
+	look_up(&of_getsockopt);
+	look_up(&of_setsockopt);
 	at_start.debug = debug_output();
 	read_settings(&at_start, true);
 	atomic_store_explicit(&there_is,

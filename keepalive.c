@@ -13,8 +13,6 @@ __attribute__((constructor)) static void start(void)
 {
 	look_up(&of_connect);
 	look_up(&of_socket);
-	look_up(&of_getsockopt);
-	look_up(&of_setsockopt);
 	read_at_start();
 }
 

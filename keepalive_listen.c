@@ -14,8 +14,6 @@ __attribute__((constructor)) static void start(void)
 	look_up(&of_listen);
 	look_up(&of_accept);
 	look_up(&of_accept4);
-	look_up(&of_getsockopt);
-	look_up(&of_setsockopt);
 	read_at_start();
 }
 

@@ -111,11 +111,11 @@ instructions() {
 	done
 }
 
-@test "cost: each object is smaller than 12 KiB, stripped" {
+@test "cost: each object is smaller than 16 KiB, stripped" {
 	local object
 	for object in "$client" "$listen"; do
 		strip -o "$BATS_TEST_TMPDIR/stripped" "$object"
-		[ "$(stat -c %s "$BATS_TEST_TMPDIR/stripped")" -lt 12288 ]
+		[ "$(stat -c %s "$BATS_TEST_TMPDIR/stripped")" -lt 16384 ]
 	done
 }
 

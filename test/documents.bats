@@ -101,7 +101,7 @@ all_messages() {
 	# shellcheck disable=SC2086
 	{
 		preload "$both" "$call" $listener $opened accept a s \
-			socket d inet stream 0 connect d s accept4 b s 0 \
+			set c TCP_KEEPIDLE 300 socket d inet stream 0 connect d s accept4 b s 0 \
 			accept x 99 socket u inet dgram 0 connect u 127.0.0.1:9
 		for variable in KEEPALIVE=off KEEPALIVE=force KEEPALIVE=socket KEEPIDLE=75 \
 			DD_TCP_KEEPALIVE_TIME=4 \

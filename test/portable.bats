@@ -61,6 +61,13 @@ client_to=("${listener[@]}" socket c inet stream 0 connect c l)
 	has -1 TCP_USER_TIMEOUT=2147483647
 }
 
+@test "portable: what the program sets afterwards has a user timeout that follows" {
+	run -0 with LD_PRELOAD="$client" -- "${client_to[@]}" \
+		set c TCP_KEEPIDLE 300 get c TCP_KEEPIDLE get c TCP_USER_TIMEOUT
+	has -2 TCP_KEEPIDLE=300
+	has -1 TCP_USER_TIMEOUT=435000
+}
+
 @test "portable: socket sets them when it is told to, IPv6 too" {
 	run -0 with LD_PRELOAD="$client" KEEPALIVE=socket -- \
 		socket c inet6 stream+nonblock+cloexec tcp options c

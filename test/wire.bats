@@ -133,11 +133,19 @@ needs_mptcp() {
 }
 
 @test "dead peer: an idle connection ends at idle + interval x count, by the derived user timeout" {
-	wire peer_is_dead 6000
+	wire peer_is_dead 6000 library
 }
 
 @test "dead peer: an idle connection ends at idle + interval x count, by count alone" {
-	wire peer_is_dead 0 TCP_USER_TIMEOUT=0
+	wire peer_is_dead 0 library TCP_USER_TIMEOUT=0
+}
+
+@test "dead peer: a program's own times end an idle connection at their sum" {
+	wire peer_is_dead 6000 program
+}
+
+@test "lost answer: a program's own times let a connection live that lost one" {
+	wire one_answer_is_lost
 }
 
 @test "dead peer: unacknowledged data end a connection at the user timeout" {
