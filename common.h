@@ -186,7 +186,7 @@ static bool is_debugged(const struct settings *settings)
 /* ---- the next definition ---- */
 
 struct next {
-	char name[sizeof("setsockopt")];
+	char name[sizeof("__setsockopt64")];
 	_Atomic(void *) definition;
 };
 
@@ -884,6 +884,25 @@ EXPORT int setsockopt(
 		find_setsockopt(), fd, level, number, value, length);
 }
 
+/*
+ * The name by which 32-bit programs with 64-bit time call it. glibc has the
+ * name where time had 32 bits once, whatever this object was built for.
+ */
+#if defined(__GLIBC__) && __TIMESIZE == 32
+#define HAS_SETSOCKOPT64
+static struct next of_setsockopt64 = {"__setsockopt64", NULL};
+
+EXPORT int setsockopt64(int fd, int level, int number, const void *value,
+	socklen_t length) __asm__("__setsockopt64");
+
+int setsockopt64(
+	int fd, int level, int number, const void *value, socklen_t length)
+{
+	return set_by_program((__typeof__(&setsockopt))find(&of_setsockopt64),
+		fd, level, number, value, length);
+}
+#endif
+
 /* The constructor's part: the settings that hold from now on. */
 static void read_at_start(void)
 {
@@ -893,6 +912,9 @@ static void read_at_start(void)
 
 	look_up(&of_getsockopt);
 	look_up(&of_setsockopt);
+#ifdef HAS_SETSOCKOPT64
+	look_up(&of_setsockopt64);
+#endif
 	at_start.debug = debug_output();
 	read_settings(&at_start, true);
 	atomic_store_explicit(&there_is,

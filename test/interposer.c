@@ -5,6 +5,7 @@
  * objects, writes a letter for each to the descriptor that the variable
  * INTERPOSER names, and hands the call on.
  */
+#undef _TIME_BITS /* 64 renames setsockopt(), which the objects call */
 #include <dlfcn.h>
 #include <errno.h>
 #include <netinet/in.h>

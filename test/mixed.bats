@@ -1,12 +1,16 @@
 # A system with programs of several kinds, and what its loaders do with an
-# object of another kind. I386, MUSL and AARCH64 are copies of the tree that are
-# built for these: test/matrix has them, and runs this.
+# object of another kind. I386, I386_TIME64, ARMHF, ARMHF_TIME64, MUSL and AARCH64
+# are copies of the tree that are built for these: test/matrix has them, and runs
+# this.
+# Each test is a subshell (SC2030, SC2031).
+# shellcheck disable=SC2030,SC2031
 # bats file_tags=matrix
 load common
 
 setup() {
 	local tree
-	for tree in "$I386" "$MUSL" "$AARCH64"; do
+	for tree in "$I386" "$I386_TIME64" "$ARMHF" "$ARMHF_TIME64" "$MUSL" \
+		"$AARCH64"; do
 		[ -e "$tree/libkeepalive.so" ]
 	done
 }
@@ -92,4 +96,41 @@ warns() {
 		"${client_to[@]}" options c
 	[ "${#lines[@]}" -eq 6 ]
 	has -1 "$untouched"
+}
+
+# both_times EMULATOR TREE TREE64: programs and objects with 32-bit and with
+# 64-bit time, in all pairs: what a program sets afterwards is seen.
+both_times() {
+	local emulator=$1 objects program
+	shift
+	run -0 nm -D --undefined-only "$1/test/build/call"
+	[[ $output == *' setsockopt@'* ]]
+	run -0 nm -D --undefined-only "$2/test/build/call"
+	[[ $output == *' __setsockopt64@'* ]]
+	for objects; do
+		for program; do
+			changed_under A=1 "TCP_KEEPIDLE=300 TCP_USER_TIMEOUT=435000"
+			changed_under KEEPALIVE=force \
+				"TCP_KEEPIDLE=15 TCP_USER_TIMEOUT=150000"
+		done
+	done
+}
+
+# changed_under VARIABLE=VALUE OPTIONS: after the program has set its idle time.
+changed_under() {
+	local with=(env "$1" "LD_PRELOAD=$objects/libkeepalive.so")
+	# shellcheck disable=SC2206 # a command and its arguments
+	[ -z "$emulator" ] ||
+		with=($emulator -E "$1" -E "${with[2]}")
+	run -0 "${with[@]}" "$program/test/build/call" "${client_to[@]}" \
+		set c TCP_KEEPIDLE 300 get c TCP_KEEPIDLE get c TCP_USER_TIMEOUT
+	[ "${lines[-2]} ${lines[-1]}" = "$2" ]
+}
+
+@test "mixed: i386 programs with 32-bit and with 64-bit time" {
+	both_times '' "$I386" "$I386_TIME64"
+}
+
+@test "mixed: armhf programs with 32-bit and with 64-bit time" {
+	both_times "qemu-arm -L /usr/arm-linux-gnueabihf" "$ARMHF" "$ARMHF_TIME64"
 }
