@@ -34,11 +34,13 @@ test_programs = test/build/call test/build/call_early.so test/build/sockets \
 	test/build/view test/build/interposer_early.so test/build/bench \
 	test/build/empty.so test/build/bare.so
 
-test/build/%: test/%.c
+vpath %.c test/helpers test/bench
+
+test/build/%: %.c
 	@mkdir -p $(@D)
 	$(CC) $(WARNINGS) -D_GNU_SOURCE $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $<
 
-test/build/%_early.so: test/%.c
+test/build/%_early.so: %.c
 	@mkdir -p $(@D)
 	$(CC) $(WARNINGS) -D_GNU_SOURCE $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) \
 		-DEARLY -fPIC -shared -o $@ $<
@@ -95,46 +97,46 @@ test: $(objects) $(test_programs) ## run the tests
 test-programs: $(test_programs)
 
 .PHONY: programs
-programs: $(objects) test/build/sockets ## run real programs; it writes test/PROGRAMS.md
-	test/programs
+programs: $(objects) test/build/sockets ## run real programs; it writes test/programs/PROGRAMS.md
+	test/programs/run
 
 .PHONY: demo
 demo: $(objects) test/build/sockets ## show what the library does
-	test/demo
+	test/demo/run
 
 .PHONY: timeline
-timeline: $(objects) ## draw test/timeline.svg from the packets of a run
+timeline: $(objects) ## draw test/demo/timeline.svg from the packets of a run
 	@mkdir -p test/build
-	test/firewall test/build/packets
-	test/timeline <test/build/packets >test/build/timeline.svg
-	mv test/build/timeline.svg test
+	test/demo/firewall test/build/packets
+	test/demo/timeline <test/build/packets >test/build/timeline.svg
+	mv test/build/timeline.svg test/demo
 
 .PHONY: sanitize
 sanitize: ## run the tests under sanitizers and valgrind
-	test/sanitize
+	test/tools/sanitize
 
 .PHONY: matrix
 matrix: ## run the tests on other compilers, C libraries and processors
-	test/matrix
+	test/tools/matrix
 
 .PHONY: fuzz
 fuzz: ## read environments that a fuzzer makes up, for half a minute
-	test/fuzz
+	test/fuzz/run
 
 .PHONY: coverage
 coverage: ## print which lines and branches the tests reach
-	test/coverage
+	test/tools/coverage
 
 .PHONY: mutate
 mutate: ## change the sources one by one, and see whether a test notices
-	test/mutate
+	test/tools/mutate
 
 .PHONY: bench
 bench: $(objects) $(test_programs) ## measure what the library costs
-	test/bench
+	test/bench/run
 
 # The floors of what a preloaded object costs: any, and one that sets options.
-test/build/bare.so: test/bare.c Makefile
+test/build/bare.so: bare.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(WARNINGS) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(needed) -o $@ $<
 
@@ -146,7 +148,7 @@ test/build/empty.so: Makefile
 
 .PHONY: lint
 lint: ## check the sources and scripts with every linter
-	test/lint
+	test/tools/lint
 
 .PHONY: clean
 clean: ## remove what the other targets made
