@@ -8,6 +8,8 @@ set -o errtrace
 
 : "${here:?}" "${folder:?}" "${mode:?}"
 ip link set lo up
+# What PostgreSQL and Mono leave here when they are killed goes, too.
+mount -t tmpfs tmpfs /dev/shm
 
 # "${under[@]}" before a command runs it as this mode has it.
 under=(env)
