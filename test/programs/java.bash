@@ -96,5 +96,5 @@ serve 8001 "${java[@]}" nio-server 8001
 connect nio-client 8001
 see 'Java (`ServerSocketChannel`)' server "$package" 8001
 see 'Java (`SocketChannel`, `TCP_KEEPIDLE` 300)' client "$package" 8001 \
-	'on 300/15/9/150000'
+	'on 300/15/9/435000'
 finish

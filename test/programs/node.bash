@@ -45,8 +45,8 @@ serve 8001 "${under[@]}" node server.js keepalive 8001
 client "${under[@]}" node client.js keepalive 8001
 say 'it works'
 heard 'it works'
-see 'Node.js (`setKeepAlive`, 300 s)' server nodejs 8001 'on 300/1/10/150000'
-see 'Node.js (`setKeepAlive`, 300 s)' client nodejs 8001 'on 300/1/10/150000'
+see 'Node.js (`setKeepAlive`, 300 s)' server nodejs 8001 'on 300/1/10/310000'
+see 'Node.js (`setKeepAlive`, 300 s)' client nodejs 8001 'on 300/1/10/310000'
 finish
 
 serve 8002 "${under[@]}" node http_server.js 8002
@@ -54,5 +54,5 @@ client "${under[@]}" node http_client.js 8002
 say 'it works'
 heard 'it works'
 see 'Node.js (`http`)' server nodejs 8002
-see 'Node.js (`http`, keep-alive agent)' client nodejs 8002 'on 300/1/10/150000'
+see 'Node.js (`http`, keep-alive agent)' client nodejs 8002 'on 300/1/10/310000'
 finish

@@ -25,7 +25,7 @@ finish
 
 connect "keepalives_idle=300 options='-c tcp_keepalives_idle=300'"
 see 'PostgreSQL (`tcp_keepalives_idle=300`)' server "$package" 5432 \
-	'on 300/15/9/150000'
+	'on 300/15/9/435000'
 see 'psql (`keepalives_idle=300`)' client "${package/-/-client-}" 5432
 finish
 

@@ -1,6 +1,7 @@
 #!/bin/bash
 # Redis: a server sets 300/100/3 (tcp-keepalive 300) on what it accepts,
-# redis-cli 15/5/3 after connect(), a replica 300/100/3 again.
+# redis-cli 15/5/3 after connect(), a replica 300/100/3 again. The user timeout
+# follows.
 # shellcheck source=test/programs/common.sh
 . "${0%/*}/common.sh"
 
@@ -10,8 +11,8 @@ serve 6380 "${under[@]}" redis-server --bind 127.0.0.1 --port 6380 \
 client "${under[@]}" redis-cli -p 6380
 say PING
 heard PONG
-see redis-server server redis-server 6380 'on 300/100/3/150000'
-see redis-cli client redis-tools 6380 'on 15/5/3/150000'
+see redis-server server redis-server 6380 'on 300/100/3/600000'
+see redis-cli client redis-tools 6380 'on 15/5/3/30000'
 finish
 
 synchronised() {
@@ -19,4 +20,4 @@ synchronised() {
 }
 wait_until synchronised
 see 'redis-server (replica)' client redis-server 6379 \
-	'on 300/100/3/150000'
+	'on 300/100/3/600000'

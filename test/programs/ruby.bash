@@ -36,5 +36,5 @@ finish
 client "${under[@]}" /usr/bin/ruby client.rb 300
 say 'it works'
 heard 'it works'
-see 'Ruby (`KEEPIDLE` 300)' client ruby 8000 'on 300/15/9/150000'
+see 'Ruby (`KEEPIDLE` 300)' client ruby 8000 'on 300/15/9/435000'
 finish
