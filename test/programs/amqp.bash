@@ -2,7 +2,7 @@
 # py-amqp, by which Celery and kombu speak to RabbitMQ: after connect() it turns
 # keepalive on and sets 60/10/9 and a user timeout of 1000 ms, in any order. The
 # server is a stub that can open and close a connection, and nothing else.
-# shellcheck source=test/programs.d/common.sh
+# shellcheck source=test/programs/common.sh
 . "${0%/*}/common.sh"
 
 cat >server.py <<'END'

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Erlang: gen_tcp, and the module socket, whose calls are made by a NIF.
-# shellcheck disable=SC2016 source=test/programs.d/common.sh
+# shellcheck disable=SC2016 source=test/programs/common.sh
 . "${0%/*}/common.sh"
 
 cat >echo.erl <<'END'

@@ -2,7 +2,7 @@
 # HAProxy before and after a seamless reload: the new worker gets the old one's
 # listeners. Then one that runs under the library takes the listeners over from
 # one that does not.
-# shellcheck disable=SC2016 source=test/programs.d/common.sh
+# shellcheck disable=SC2016 source=test/programs/common.sh
 . "${0%/*}/common.sh"
 
 # connect: through the proxy and back.

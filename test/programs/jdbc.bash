@@ -1,7 +1,7 @@
 #!/bin/bash
 # PostgreSQL's JDBC driver: it turns keepalive on or off after connect(), as
 # tcpKeepAlive says. It is off by default.
-# shellcheck disable=SC2016 source=test/programs.d/common.sh
+# shellcheck disable=SC2016 source=test/programs/common.sh
 . "${0%/*}/common.sh"
 
 cat >Query.java <<'END'

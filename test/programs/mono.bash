@@ -1,7 +1,7 @@
 #!/bin/bash
 # Mono: TcpListener and TcpClient; and DllImport("libc"), which looks connect()
 # up in the C library alone and so goes past every preloaded object.
-# shellcheck disable=SC2016 source=test/programs.d/common.sh
+# shellcheck disable=SC2016 source=test/programs/common.sh
 . "${0%/*}/common.sh"
 
 cat >Echo.cs <<'END'

@@ -1,6 +1,6 @@
 #!/bin/bash
 # PHP: streams; and mysqli, which turns keepalive on after connect().
-# shellcheck disable=SC2016 source=test/programs.d/common.sh
+# shellcheck disable=SC2016 source=test/programs/common.sh
 . "${0%/*}/common.sh"
 
 cat >server.php <<'END'
