@@ -14,7 +14,7 @@ takes = $(shell $(CC) $(CPPFLAGS) -Werror -O2 $(1) -include stdlib.h \
 # tags of the linker's: the listen object would be pushed over a page's end.
 CFLAGS = -Os -g -fno-plt -fno-omit-frame-pointer
 LDFLAGS = -Wl,--spare-dynamic-tags=0
-needed := -fPIC -fvisibility=hidden -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
+needed := -fPIC -fvisibility=hidden -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64 \
 	$(call takes,-fcf-protection) $(call takes,-mbranch-protection=standard) \
 	$(call takes,-mgeneral-regs-only) -funwind-tables \
 	-fdebug-prefix-map='$(CURDIR)'=. -shared -nostartfiles \

@@ -21,6 +21,7 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -250,16 +251,20 @@ NEXT(setsockopt,
 	(fd, level, number, value, length))
 
 /*
- * What errno is while an object sets an option of its own accord: a value that
- * no call leaves there. The other object's hook then hands the call on, and
- * does not take it for the program's.
+ * What errno is while an object sets an option of its own accord: the other
+ * object's hook then hands the call on, and does not take it for the program's.
+ * The value's address makes it this call's mark alone, because a signal handler
+ * or an interposer may set options meanwhile. No call leaves such an errno.
  */
-#define OWN_CALL INT_MIN
+INLINE int own_call(const void *value)
+{
+	return INT_MIN | (int)((uintptr_t)value & INT_MAX);
+}
 
 INLINE int set_option(
 	__typeof__(&setsockopt) next, int fd, int level, int number, int value)
 {
-	errno = OWN_CALL;
+	errno = own_call(&value);
 	return next(fd, level, number, &value, sizeof(value));
 }
 
@@ -852,12 +857,12 @@ INLINE int time_of(int level, int number)
 INLINE int set_by_program(__typeof__(&setsockopt) next, int fd, int level,
 	int number, const void *value, socklen_t length)
 {
-	int saved = errno;
+	int saved = errno, own = own_call(value);
 	const struct settings *settings;
 	int setting = TIMES, derived = 0, result;
 	int times[TIMES];
 
-	if (saved == OWN_CALL)
+	if (saved == own)
 		return next(fd, level, number, value, length);
 	settings = settings_now();
 	if (settings->derives_again)
@@ -865,9 +870,9 @@ INLINE int set_by_program(__typeof__(&setsockopt) next, int fd, int level,
 	if (setting != TIMES)
 		derived = derived_user_timeout(fd, times);
 
-	errno = setting == TIMES ? saved : OWN_CALL;
+	errno = setting == TIMES ? saved : own;
 	result = next(fd, level, number, value, length);
-	if (errno != OWN_CALL)
+	if (errno != own)
 		saved = errno;
 	if (result == 0 && settings->force)
 		keep(settings, fd, level, number);
@@ -877,7 +882,14 @@ INLINE int set_by_program(__typeof__(&setsockopt) next, int fd, int level,
 	return result;
 }
 
-EXPORT int setsockopt(
+/*
+ * By labels of their own, because with 64-bit time the header calls the first
+ * one by the second's name.
+ */
+EXPORT int set_by_name(int fd, int level, int number, const void *value,
+	socklen_t length) __asm__("setsockopt");
+
+int set_by_name(
 	int fd, int level, int number, const void *value, socklen_t length)
 {
 	return set_by_program(
@@ -885,17 +897,17 @@ EXPORT int setsockopt(
 }
 
 /*
- * The name by which 32-bit programs with 64-bit time call it. glibc has the
- * name where time had 32 bits once, whatever this object was built for.
+ * What 32-bit programs with 64-bit time call. glibc has it where time had 32
+ * bits once.
  */
 #if defined(__GLIBC__) && __TIMESIZE == 32
 #define HAS_SETSOCKOPT64
 static struct next of_setsockopt64 = {"__setsockopt64", NULL};
 
-EXPORT int setsockopt64(int fd, int level, int number, const void *value,
+EXPORT int set_by_name64(int fd, int level, int number, const void *value,
 	socklen_t length) __asm__("__setsockopt64");
 
-int setsockopt64(
+int set_by_name64(
 	int fd, int level, int number, const void *value, socklen_t length)
 {
 	return set_by_program((__typeof__(&setsockopt))find(&of_setsockopt64),

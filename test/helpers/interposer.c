@@ -3,7 +3,9 @@
 /*
  * Somebody else's preloaded object: it hooks the same calls as the library's
  * objects, writes a letter for each to the descriptor that the variable
- * INTERPOSER names, and hands the call on.
+ * INTERPOSER names, and hands the call on. With INTERPOSER_SETS it makes a
+ * socket of its own when the first option is set, and turns keepalive off
+ * there.
  */
 #undef _TIME_BITS /* 64 renames setsockopt(), which the objects call */
 #include <dlfcn.h>
@@ -46,11 +48,24 @@ static bool is_emulated(int protocol)
 	return protocol == IPPROTO_SCTP || protocol == IPPROTO_MPTCP;
 }
 
+static void set_its_own(void)
+{
+	static bool done;
+	int off = 0;
+
+	if (done || !getenv("INTERPOSER_SETS"))
+		return;
+	done = true;
+	setsockopt(socket(AF_INET, SOCK_STREAM, 0), SOL_SOCKET, SO_KEEPALIVE,
+		&off, sizeof(off));
+}
+
 /* Takes one from a segment size, where its caller has it, const or not. */
-static const void *less(int level, int option, const void *value)
+static const void *changed(int level, int option, const void *value)
 {
 	int *size;
 
+	set_its_own();
 	memcpy(&size, &value, sizeof(size));
 	if (level == IPPROTO_TCP && option == TCP_MAXSEG)
 		--*size;
@@ -74,4 +89,4 @@ INTERPOSE(getsockopt, 'g',
 	(fd, level, option, value, length))
 INTERPOSE(setsockopt, 'o',
 	(int fd, int level, int option, const void *value, socklen_t length),
-	(fd, level, option, less(level, option, value), length))
+	(fd, level, option, changed(level, option, value), length))

@@ -225,6 +225,17 @@ for value, size in ((0, 4), (1, 4), (-1, 4), (good, 0), (good, 3),
 	[ "$output" = "socket TCP_KEEPIDLE=300 TCP_KEEPIDLE=15!" ]
 }
 
+@test "force: the calls that another object makes during this library's own" {
+	local objects
+	for objects in "$client" "$both"; do
+		INTERPOSER_SETS=1 run -0 preload "$objects:$early_interposer" \
+			"$call" socket c inet stream 0 connect c 127.0.0.1:1 \
+			get 4 SO_KEEPALIVE get c SO_KEEPALIVE
+		[ "${lines[-2]}" = SO_KEEPALIVE=1 ]
+		[ "${lines[-1]}" = SO_KEEPALIVE=1 ]
+	done
+}
+
 @test "force: an option of level 0 and number 0 is like any that is unknown" {
 	LIBKEEPALIVE_DEBUG=1 run -0 --separate-stderr strace -qq \
 		-o "$BATS_TEST_TMPDIR/trace" -e trace=setsockopt,getsockopt \

@@ -12,7 +12,7 @@ symbols() {
 	nm -D "--$1-only" "$2" | sed 's/.* //; s/@.*//' | sort | paste -sd ' '
 }
 
-allowed='__errno_location dlsym fstat fstat64 memcpy memset secure_getenv snprintf syscall vsnprintf'
+allowed='__errno_location __fstat64_time64 dlsym fstat fstat64 memcpy memset secure_getenv snprintf syscall vsnprintf'
 
 imports_are_allowed() {
 	local symbol
