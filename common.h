@@ -23,8 +23,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -104,9 +104,7 @@ static char vocabulary_names[][sizeof("libkeepalive 0.3 and libdontdie")] = {
  * on: where there is none, the loader makes one more system call.
  */
 static struct setting {
-	char name[17]; /* the option's, too */
-	char name_0_3[10];
-	char name_libdontdie[24];
+	char names[VOCABULARIES][24]; /* the first is the option's, too */
 	char unit[12];
 	signed char min;
 	int max;
@@ -115,23 +113,23 @@ static struct setting {
 	unsigned short level;
 } table[SETTINGS] = {
 	/* clang-format off */
-	[IDLE] = {"TCP_KEEPIDLE", "KEEPIDLE", "DD_TCP_KEEPALIVE_TIME",
+	[IDLE] = {{"TCP_KEEPIDLE", "KEEPIDLE", "DD_TCP_KEEPALIVE_TIME"},
 		"s", 0, 32767, 15, TCP_KEEPIDLE, IPPROTO_TCP},
-	[INTERVAL] = {"TCP_KEEPINTVL", "KEEPINTVL", "DD_TCP_KEEPALIVE_INTVL",
+	[INTERVAL] = {{"TCP_KEEPINTVL", "KEEPINTVL", "DD_TCP_KEEPALIVE_INTVL"},
 		"s", 0, 32767, 15, TCP_KEEPINTVL, IPPROTO_TCP},
-	[COUNT] = {"TCP_KEEPCNT", "KEEPCNT", "DD_TCP_KEEPALIVE_PROBES",
+	[COUNT] = {{"TCP_KEEPCNT", "KEEPCNT", "DD_TCP_KEEPALIVE_PROBES"},
 		"probes", 0, 127, 9, TCP_KEEPCNT, IPPROTO_TCP},
-	[USER_TIMEOUT] = {"TCP_USER_TIMEOUT", "", "",
+	[USER_TIMEOUT] = {{"TCP_USER_TIMEOUT"},
 		"ms", DERIVE, INT_MAX, DERIVE, TCP_USER_TIMEOUT, IPPROTO_TCP},
-	[SEGMENT_SIZE] = {"TCP_MAXSEG", "", "",
+	[SEGMENT_SIZE] = {{"TCP_MAXSEG"},
 		"bytes", 88, 32767, 0, TCP_MAXSEG, IPPROTO_TCP},
-	[WINDOW_CLAMP] = {"TCP_WINDOW_CLAMP", "", "",
+	[WINDOW_CLAMP] = {{"TCP_WINDOW_CLAMP"},
 		"bytes", 0, INT_MAX, 0, TCP_WINDOW_CLAMP, IPPROTO_TCP},
-	[SYN_COUNT] = {"TCP_SYNCNT", "", "",
+	[SYN_COUNT] = {{"TCP_SYNCNT"},
 		"retransmits", 0, 127, 0, TCP_SYNCNT, IPPROTO_TCP},
-	[DEFER_ACCEPT] = {"TCP_DEFER_ACCEPT", "", "",
+	[DEFER_ACCEPT] = {{"TCP_DEFER_ACCEPT"},
 		"s", 0, INT_MAX, 0, TCP_DEFER_ACCEPT, IPPROTO_TCP},
-	[KEEPALIVE] = {"SO_KEEPALIVE", "", "", /* KEEPALIVE turns it off */
+	[KEEPALIVE] = {{"SO_KEEPALIVE"}, /* KEEPALIVE turns it off */
 		"", 0, 1, 1, SO_KEEPALIVE, SOL_SOCKET},
 	/* clang-format on */
 };
@@ -171,7 +169,7 @@ struct settings {
 
 static const char *name_of(const struct option *option)
 {
-	return table[__builtin_ctz(option->bit)].name;
+	return table[__builtin_ctz(option->bit)].names[THIS_LIBRARY];
 }
 
 static bool is_off(const struct settings *settings)
@@ -464,29 +462,138 @@ __attribute__((noinline, cold, format(printf, 4, 5))) static void write_line(
 
 /* ---- reading the environment ---- */
 
-/*
- * A variable's value; NULL where it is not set or empty. In secure-execution
- * mode nothing is set, for whoever starts a set-user-ID program has no say.
- */
-static const char *lookup(const char *name)
-{
-	const char *value = secure_getenv(name);
+/* The variables that are not a setting's number. */
+enum { WORDS, USE_KEEPALIVE, DEBUG, DEBUG_LIBDONTDIE, EVALUATE_ONCE, SWITCHES };
 
+static char switches[SWITCHES][sizeof("DD_EVAL_ENVIRONMENT_ONCE")] = {
+	[WORDS] = "KEEPALIVE",
+	[USE_KEEPALIVE] = "DD_USE_KEEPALIVE",
+	[DEBUG] = "LIBKEEPALIVE_DEBUG",
+	[DEBUG_LIBDONTDIE] = "DD_DEBUG",
+	[EVALUATE_ONCE] = "DD_EVAL_ENVIRONMENT_ONCE",
+};
+
+/* What this library's variables are set to; NULL for those that are not set. */
+struct environment {
+	const char *numbers[SETTINGS][VOCABULARIES];
+	const char *switches[SWITCHES];
+};
+
+/*
+ * Not environ, which a program may define for something else. The C library's
+ * own getenv() goes by this name, too.
+ */
+extern char **environment_entries __asm__("__environ");
+
+/* Returns what follows the beginning of a text; NULL where it begins otherwise.
+ */
+INLINE const char *behind(const char *text, const char *beginning)
+{
+	for (; *beginning; text++, beginning++)
+		if (*text != *beginning)
+			return NULL;
+	return text;
+}
+
+/*
+ * What the names of a vocabulary's variables begin with; the last one is that
+ * of LIBKEEPALIVE_DEBUG.
+ */
+static char beginnings[VOCABULARIES + 1][sizeof("LIBKEEPALIVE_")] = {
+	[THIS_LIBRARY] = "TCP_",
+	[LIBKEEPALIVE_0_3] = "KEEP",
+	[LIBDONTDIE] = "DD_",
+	[VOCABULARIES] = "LIBKEEPALIVE_",
+};
+
+/* Keeps a variable's value, if the entry has its name and is the first one. */
+static void keep_value(const char **value, const char *entry, const char *name)
+{
+	const char *rest = behind(entry, name);
+
+	if (rest && *rest == '=' && !*value)
+		*value = rest + 1;
+}
+
+/* A bit for each capital letter. */
+INLINE unsigned int letter(char c)
+{
+	return c >= 'A' && c <= 'Z' ? 1U << (c - 'A') : 0;
+}
+
+/* Returns the letters that follow a beginning, which is so long, in the names.
+ */
+static unsigned int letters_behind(int beginning, size_t length)
+{
+	unsigned int letters = 0;
+
+	for (int i = 0; i < KEEPALIVE && beginning < VOCABULARIES; i++)
+		letters |= letter(table[i].names[beginning][length]);
+	for (int i = 0; i < SWITCHES; i++)
+		if (*switches[i] == *beginnings[beginning])
+			letters |= letter(switches[i][length]);
+	return letters;
+}
+
+/* Keeps the value of an entry that has one of the beginnings. */
+static void keep_entry(
+	struct environment *found, const char *entry, int beginning)
+{
+	for (int i = 0; i < KEEPALIVE && beginning < VOCABULARIES; i++)
+		keep_value(&found->numbers[i][beginning], entry,
+			table[i].names[beginning]);
+	for (int i = 0; i < SWITCHES; i++)
+		keep_value(&found->switches[i], entry, switches[i]);
+}
+
+/*
+ * Goes once over the environment, which may have thousands of entries:
+ * Kubernetes sets seven for each service. The beginning and one letter tell
+ * most of them apart. In secure-execution mode nothing is set, because whoever
+ * starts a set-user-ID program has no say.
+ */
+static struct environment read_environment(void)
+{
+	struct environment found = {0};
+	unsigned int letters[VOCABULARIES + 1] = {0};
+	char **entry = getauxval(AT_SECURE) ? NULL : environment_entries;
+
+	for (; entry && *entry; entry++)
+		for (int i = 0; i <= VOCABULARIES; i++) {
+			const char *rest;
+
+			if (**entry != *beginnings[i])
+				continue;
+			rest = behind(*entry, beginnings[i]);
+			if (!rest)
+				break;
+			if (letters[i] == 0)
+				letters[i] = letters_behind(
+					i, (size_t)(rest - *entry));
+			if (letters[i] & letter(*rest))
+				keep_entry(&found, *entry, i);
+			break;
+		}
+	return found;
+}
+
+/* A variable's value; NULL where it is not set or empty. */
+static const char *filled(const char *value)
+{
 	return value && *value ? value : NULL;
 }
 
+/* Whether two texts are the same. */
 static bool same(const char *text, const char *expected)
 {
-	for (; *text == *expected; text++, expected++)
-		if (!*text)
-			return true;
-	return false;
+	const char *rest = behind(text, expected);
+
+	return rest && !*rest;
 }
 
-static bool is(const char *name, const char *expected)
+/* Whether a variable is set to this. */
+static bool is(const char *value, const char *expected)
 {
-	const char *value = lookup(name);
-
 	return value && same(value, expected);
 }
 
@@ -549,31 +656,30 @@ static void report(
 }
 
 /* Reads one setting by all its names; the leftmost good one counts. */
-static void read_setting(const struct setting *setting, int *value,
+static void read_setting(const struct setting *setting,
+	const char *const texts[VOCABULARIES], int *value,
 	bool met[VOCABULARIES], bool reports)
 {
-	const char *const names[VOCABULARIES] = {
-		setting->name, setting->name_0_3, setting->name_libdontdie};
-
 	for (int i = VOCABULARIES - 1; i >= 0; i--) {
-		const char *text = lookup(names[i]);
+		const char *text = filled(texts[i]);
 
 		if (!text)
 			continue;
 		if (parse(text, setting, value))
 			met[i] = true;
 		else if (reports)
-			report(setting, names[i], text);
+			report(setting, setting->names[i], text);
 	}
 }
 
 /* Debug's output, as the environment says at start. */
-static struct output debug_output(void)
+static struct output debug_output(const struct environment *environment)
 {
-	const char *value = lookup("LIBKEEPALIVE_DEBUG");
+	const char *value = filled(environment->switches[DEBUG]);
 	struct output output = {.fd = NOWHERE};
 
-	if (value ? same(value, "syslog") : is("DD_DEBUG", "1"))
+	if (value ? same(value, "syslog")
+		  : is(environment->switches[DEBUG_LIBDONTDIE], "1"))
 		output.fd = SYSLOG;
 	else if (value)
 		output = output_to(
@@ -585,26 +691,27 @@ static struct output debug_output(void)
  * Reads all settings but debug. An older library's variable, met here or
  * already marked as met, brings that library's behaviour.
  */
-static void read_settings(struct settings *settings, bool reports)
+static void read_settings(struct settings *settings,
+	const struct environment *environment, bool reports)
 {
-	const char *words = lookup("KEEPALIVE");
+	const char *words = environment->switches[WORDS];
 	bool off = has_word(words, "off");
 	bool *met = settings->met;
 	bool older;
 	struct option *next = settings->options;
 
-	if (is("DD_USE_KEEPALIVE", "0"))
+	if (is(environment->switches[USE_KEEPALIVE], "0"))
 		off = met[LIBDONTDIE] = true;
-	if (is("DD_DEBUG", "1"))
+	if (is(environment->switches[DEBUG_LIBDONTDIE], "1"))
 		met[LIBDONTDIE] = true;
-	if (is("DD_EVAL_ENVIRONMENT_ONCE", "0"))
+	if (is(environment->switches[EVALUATE_ONCE], "0"))
 		settings->read_at_every_call = met[LIBDONTDIE] = true;
 
 	for (int i = 0; i < SETTINGS; i++) {
 		settings->value[i] = UNSET;
-		if (i < KEEPALIVE && SETS & BIT(i))
-			read_setting(&table[i], &settings->value[i], met,
-				reports && !off);
+		if (SETS & BIT(i))
+			read_setting(&table[i], environment->numbers[i],
+				&settings->value[i], met, reports && !off);
 	}
 	older = met[LIBKEEPALIVE_0_3] || met[LIBDONTDIE];
 	settings->force = !off && has_word(words, "force");
@@ -643,13 +750,15 @@ static const struct settings *read_for_call(struct settings *own)
 {
 	unsigned char there =
 		atomic_load_explicit(&there_is, memory_order_acquire);
+	struct environment environment = read_environment();
 
 	/* By now the constructor may have ended, in another thread. */
 	*own = (struct settings){
 		.met[LIBDONTDIE] = there == ITS_DEBUG,
-		.debug = there == NOTHING_YET ? debug_output() : at_start.debug,
+		.debug = there == NOTHING_YET ? debug_output(&environment)
+					      : at_start.debug,
 	};
-	read_settings(own, false);
+	read_settings(own, &environment, false);
 	return own;
 }
 
@@ -835,7 +944,8 @@ static void follow(const struct settings *settings, int fd, int setting,
 			       " TCP_USER_TIMEOUT=%d",
 			fd, replaced, user_timeout);
 	else
-		tell_error(settings, table[USER_TIMEOUT].name, user_timeout);
+		tell_error(settings, table[USER_TIMEOUT].names[THIS_LIBRARY],
+			user_timeout);
 }
 
 /* Which of the times an option is; TIMES where it is none. */
@@ -921,14 +1031,15 @@ static void read_at_start(void)
 	const bool *met = at_start.met;
 	const char *time = "connect()";
 	int saved = errno;
+	struct environment environment = read_environment();
 
 	look_up(&of_getsockopt);
 	look_up(&of_setsockopt);
 #ifdef HAS_SETSOCKOPT64
 	look_up(&of_setsockopt64);
 #endif
-	at_start.debug = debug_output();
-	read_settings(&at_start, true);
+	at_start.debug = debug_output(&environment);
+	read_settings(&at_start, &environment, true);
 	atomic_store_explicit(&there_is,
 		at_start.read_at_every_call ? ITS_DEBUG : ALL_OF_IT,
 		memory_order_release);

@@ -8,6 +8,7 @@
  */
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 static long hear(long number, ...);
@@ -203,20 +204,25 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 	static char *variables[65];
 	char **own = environ;
 	struct settings settings = {0};
+	struct environment environment;
 	size_t count = 0;
 
 	if (size >= sizeof(text) || memchr(input, 0, size))
 		return 0;
 	memcpy(text, input, size);
 	text[size] = '\0';
-	for (char *line = strtok(text, "\n"); line && count < 64;
-		line = strtok(NULL, "\n"))
+	for (char *line = text, *next; line && count < 64; line = next) {
+		next = strchr(line, '\n');
+		if (next)
+			*next++ = '\0';
 		variables[count++] = line;
+	}
 	variables[count] = NULL;
 
 	lines_heard = 0;
 	environ = variables;
-	read_settings(&settings, true);
+	environment = read_environment();
+	read_settings(&settings, &environment, true);
 	compare(&settings);
 	environ = own;
 	return 0;

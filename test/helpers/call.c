@@ -471,6 +471,23 @@ static void do_noenviron(char **to)
 	environ = NULL;
 }
 
+/* Behind the others, whatever it is and whether its name is there already. */
+static void do_entry(char **to)
+{
+	size_t count = 0;
+	char **entries;
+
+	while (environ && environ[count])
+		count++;
+	entries = calloc(count + 2, sizeof(*entries));
+	if (!entries)
+		die("calloc", strerror(errno));
+	if (count > 0)
+		memcpy(entries, environ, count * sizeof(*entries));
+	entries[count] = to[0];
+	environ = entries;
+}
+
 /* A constructor of the file's then makes the calls of the variable EARLY. */
 static void do_dlopen(char **to)
 {
@@ -563,6 +580,7 @@ static const struct {
 	{"unsetenv", 1, do_unsetenv, "VARIABLE"},
 	{"clearenv", 0, do_clearenv, ""},
 	{"noenviron", 0, do_noenviron, ""},
+	{"entry", 1, do_entry, "ENTRY-OF-THE-ENVIRONMENT"},
 	{"dlopen", 2, do_dlopen, "FILE now|deepbind"},
 	{"atexit", 0, do_atexit, ""},
 	{"destructor", 0, do_destructor, ""},

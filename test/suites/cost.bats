@@ -111,6 +111,37 @@ instructions() {
 	done
 }
 
+# loading OBJECT ENTRY...: the instructions of a start that does nothing, with an
+# environment of so many entries.
+loading() {
+	env -i "${@:2}" LD_PRELOAD="$1" valgrind --tool=cachegrind \
+		--cache-sim=no --cachegrind-out-file="$BATS_TEST_TMPDIR/start" \
+		"$bench" nothing >"$BATS_TEST_TMPDIR/said" 2>&1
+	awk '/^summary:/ { print $2 }' "$BATS_TEST_TMPDIR/start"
+}
+
+# Each of the older libraries goes over all entries for each of its names.
+@test "cost: 400 more variables add at most 50 instructions each, 100 where they begin like ours" {
+	local i object few many others=() ours=() begin=(TCP_ KEEP DD_ LIBKEEPALIVE_)
+	for i in {1..400}; do
+		others+=("SERVICE_$i=10.0.0.1")
+		ours+=("${begin[i % 4]}$i=10.0.0.1")
+	done
+	for object in "$client" "$listen"; do
+		few=$(($(loading "$object") - $(loading '')))
+		[ "$few" -gt 0 ]
+		many=$(($(loading "$object" "${others[@]}") - \
+			$(loading '' "${others[@]}")))
+		echo "others: $few, $many"
+		[ $((many - few)) -gt 400 ]
+		[ $((many - few)) -le $((400 * 50)) ]
+		many=$(($(loading "$object" "${ours[@]}") - \
+			$(loading '' "${ours[@]}")))
+		echo "ours: $few, $many"
+		[ $((many - few)) -le $((400 * 100)) ]
+	done
+}
+
 @test "cost: each object is smaller than 16 KiB, stripped" {
 	local object
 	for object in "$client" "$listen"; do

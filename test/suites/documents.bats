@@ -19,10 +19,9 @@ table() {
 			int main(void)
 			{
 				for (int i = 0; i < KEEPALIVE; i++) {
-					const char *names[] = {table[i].name, table[i].name_0_3, table[i].name_libdontdie};
 					for (int j = 0; j < VOCABULARIES; j++)
-						if (*names[j])
-							printf("%s ", names[j]);
+						if (*table[i].names[j])
+							printf("%s ", table[i].names[j]);
 					printf("%d %d %s %d\n", table[i].min,
 						table[i].max, table[i].unit,
 						table[i].initial);
@@ -42,7 +41,8 @@ normal_rows() {
 # The environment variables that the code reads.
 variables() {
 	table | grep -oE '\b[A-Z_]{2,}[A-Z]\b'
-	grep -ohE '\b(lookup|is)\("[A-Z_]+"' "$top"/*.[ch] | grep -oE '[A-Z_]{2,}'
+	sed -n '/^static char switches/,/^}/p' "$top/common.h" |
+		grep -oE '"[A-Z_]+"' | tr -d '"'
 }
 
 # What stands between two lines of the manual.

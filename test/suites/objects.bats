@@ -12,7 +12,8 @@ symbols() {
 	nm -D "--$1-only" "$2" | sed 's/.* //; s/@.*//' | sort | paste -sd ' '
 }
 
-allowed='__errno_location __fstat64_time64 dlsym fstat fstat64 memcpy memset secure_getenv snprintf syscall vsnprintf'
+# environ and _environ are other names of __environ, which alone is used.
+allowed='__environ _environ environ __errno_location __fstat64_time64 dlsym fstat fstat64 getauxval memcpy memset snprintf syscall vsnprintf'
 
 imports_are_allowed() {
 	local symbol

@@ -246,6 +246,56 @@ is_on() {
 	has -1 "$untouched"
 }
 
+# with_entries ENTRY...: the idle time and the interval of a program that is
+# started with these, at the end of its environment.
+with_entries() {
+	local entry entries=()
+	for entry; do
+		entries+=(entry "$entry")
+	done
+	run -0 "$call" "${entries[@]}" entry "LD_PRELOAD=$client" exec "$call" \
+		socket c inet stream 0 connect c 127.0.0.1:1 \
+		get c TCP_KEEPIDLE get c TCP_KEEPINTVL
+	echo "${lines[-2]#*=} ${lines[-1]#*=}"
+}
+
+@test "the environment: of a name that stands twice the first counts" {
+	[ "$(with_entries TCP_KEEPIDLE=20 TCP_KEEPIDLE=30)" = "20 15" ]
+	[ "$(with_entries TCP_KEEPIDLE= TCP_KEEPIDLE=30)" = "15 15" ]
+	[ "$(with_entries TCP_KEEPIDLE=x TCP_KEEPIDLE=30 TCP_KEEPINTVL=7)" = \
+		"15 7" ]
+}
+
+@test "the environment: entries without a value, without a name, and of any length" {
+	[ "$(with_entries TCP_KEEPIDLE TCP_KEEPIDLE=20)" = "20 15" ]
+	[ "$(with_entries '' = =20 TCP_=20 TCP_KEEPIDLE20 TCP_KEEPINTVL=7)" = \
+		"15 7" ]
+	[ "$(with_entries T K D L TC KEE D_ LIBKEEPALIVE_ KEEP= DD_= \
+		TCP_KEEPINTVL=7)" = "15 7" ]
+	[ "$(with_entries TCP_KEEPIDLEX=20 XTCP_KEEPIDLE=20 tcp_keepidle=20 \
+		TCP_KEEPINTV=8 TCP_KEEPINTVL=7)" = "15 7" ]
+	local long
+	long=$(head -c 100000 /dev/zero | tr '\0' x)
+	[ "$(with_entries "TCP_KEEP$long=20" "$long" "TCP_KEEPIDLE=$long" \
+		TCP_KEEPINTVL=7)" = "15 7" ]
+}
+
+# bats test_tags=as-built,native
+@test "the environment: a program may define environ for something else" {
+	gcc -w -rdynamic -x c -o "$BATS_TEST_TMPDIR/program" - <<-'C'
+		int environ[4] = {1, 2, 3, 4};
+		int main(int count, char **arguments)
+		{
+			return execv(arguments[1], arguments + 1);
+		}
+	C
+	TCP_KEEPIDLE=20 LIBKEEPALIVE_DEBUG=1 LD_PRELOAD=$client run -0 \
+		"$BATS_TEST_TMPDIR/program" "$call" print started
+	[[ ${lines[0]} == *TCP_KEEPIDLE=20* ]]
+	[[ ${lines[1]} == *TCP_KEEPIDLE=20* ]]
+	[ "${lines[2]}" = started ]
+}
+
 @test "the environment is read at the start, once" {
 	TCP_KEEPIDLE=20 run -0 preload "$both" "$call" setenv TCP_KEEPIDLE 30 \
 		setenv KEEPALIVE off "${client_socket[@]}" get c TCP_KEEPIDLE \
