@@ -160,6 +160,27 @@ needs_mptcp() {
 	wire syns 3 TCP_SYNCNT=2
 }
 
+# Linux 6.5 and later.
+needs_linear_timeouts() {
+	[ -e /proc/sys/net/ipv4/tcp_syn_linear_timeouts ] ||
+		skip "this kernel has no linear timeouts"
+}
+
+@test "TCP_USER_TIMEOUT: where SYNs are repeated once, the default repeats more" {
+	needs_linear_timeouts
+	wire syns_by_user_timeout 1 0=3 -1=6 3000=3 60000=6
+}
+
+@test "TCP_USER_TIMEOUT: where SYNs are repeated twice, the default repeats more" {
+	needs_linear_timeouts
+	wire syns_by_user_timeout 2 0=6 -1=7 7000=6 60000=7
+}
+
+@test "TCP_USER_TIMEOUT: where SYNs are repeated three times, the default changes nothing" {
+	needs_linear_timeouts
+	wire syns_by_user_timeout 3 0=8 -1=8
+}
+
 @test "TCP_USER_TIMEOUT: connect() gives up then" {
 	wire connect_is_bounded
 }
