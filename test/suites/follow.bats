@@ -128,6 +128,22 @@ user_timeouts() {
 	[ "$output" = "30000 0 200000" ]
 }
 
+# As py-amqp does, in the order of a Python set.
+@test "follow: times and a user timeout that the program set stay, in any order" {
+	local all=('set c TCP_KEEPIDLE 60' 'set c TCP_KEEPINTVL 10'
+		'set c TCP_KEEPCNT 9' 'set c TCP_USER_TIMEOUT 1000') at
+	for at in '0 1 2 3' '3 0 1 2' '0 3 1 2' '2 1 3 0'; do
+		# shellcheck disable=SC2046
+		set -- $(for i in $at; do echo "${all[i]}"; done)
+		run -0 preload "$client" "$call" "${to_nobody[@]}" "$@" options c
+		has -1 TCP_KEEPIDLE=60 TCP_KEEPINTVL=10 TCP_KEEPCNT=9 \
+			TCP_USER_TIMEOUT=1000
+		KEEPALIVE=force run -0 preload "$client" "$call" \
+			"${to_nobody[@]}" "$@" options c
+		has -1 "$defaults"
+	done
+}
+
 # After the call these sockets are the same: who asks only then, cannot know.
 @test "follow: two sockets that differ before the program's call alone" {
 	run -0 user_timeouts "$client" \
