@@ -24,6 +24,13 @@ takes_root() {
 	[ "$EUID" -eq 0 ] || skip "takes root"
 }
 
+# Kernels before 6.10 refuse keepalive's options there.
+needs_mptcp() {
+	[[ $("$call" socket m inet stream mptcp set m TCP_KEEPIDLE 2) == \
+		*'setsockopt = 0'* ]] ||
+		skip "this kernel has no keepalive options for MPTCP"
+}
+
 # preload OBJECTS COMMAND...: runs it as README says. Variables that stand
 # before it hold for the command too. Without the descriptors of bats, its own
 # start at 3.

@@ -344,7 +344,7 @@ run_blocks() {
 # The first block is the whole set-up, the second the tests: CI's own affair.
 # shellcheck disable=SC2016
 @test "README: every command runs as written, and says what it says there" {
-	local install='apt-get install -y $(cat test/packages/test)' # as it stands
+	local install='apt-get install -y --no-install-recommends $(cat test/packages/test)' # as it stands
 	blocks sh <"$readme"
 	setup=$(cat "$BATS_TEST_TMPDIR/blocks/001.sh")
 	[[ $setup == *"$install' && make && make demo" ]]

@@ -11,13 +11,6 @@ often=(TCP_KEEPIDLE=2 TCP_KEEPINTVL=2)
 often_0_3=(KEEPIDLE=2 KEEPINTVL=2)
 often_libdontdie=(DD_TCP_KEEPALIVE_TIME=2 DD_TCP_KEEPALIVE_INTVL=2)
 
-# Kernels before 6.10 refuse keepalive's options there.
-needs_mptcp() {
-	[[ $("$call" socket m inet stream mptcp set m TCP_KEEPIDLE 2) == \
-		*'setsockopt = 0'* ]] ||
-		skip "this kernel has no keepalive options for MPTCP"
-}
-
 @test "idle: the first probe leaves after the idle time, not before" {
 	wire answered 3 1 3
 }
