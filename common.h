@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * What both objects share: the settings, the lines that are written about
- * them, reading them, finding the next definition, applying them.
+ * What both objects share. The first half is the way of one call: the settings,
+ * the next definition, the socket, setting the options, the program's own
+ * setsockopt(). The second half is what surrounds it: reading the environment,
+ * writing lines, the start.
  *
- * Who includes this has defined OBJECT, the object's name, and SETS, what of
- * the settings below it sets; and defines is_kept_on(). All of it runs inside
- * programs that did not ask for it: nothing here allocates, locks or waits, but
- * for dlsym(). Any function may change errno; the hooks put it back.
+ * The includer defines OBJECT, which is its name, CALLS, which are the calls
+ * that it hooks, and keeps(). All of this runs inside programs that did not ask
+ * for it. Nothing here allocates memory, locks or waits, except dlsym().
+ * Nothing returns an error to the program. Every function may change errno
+ * unless it says otherwise; the hooks restore errno.
  */
-#undef _FORTIFY_SOURCE /* brings in __*_chk, which musl lacks */
-#undef _TIME_BITS      /* 64 renames setsockopt(); both names stand below */
+#undef _FORTIFY_SOURCE /* it imports __*_chk, which musl lacks */
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -30,24 +32,13 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define VERSION "1.0.0"
 #define EXPORT __attribute__((visibility("default")))
 #define INLINE __attribute__((always_inline)) static inline
+#define RARE __attribute__((noinline, cold)) static
 
 #ifndef IPPROTO_MPTCP
 #define IPPROTO_MPTCP 262
 #endif
-
-/*
- * Package metadata, by which `readelf -n` and a core dump tell the version.
- * gcc on x86 aligns it to 32 if let, which is no note's alignment.
- */
-#define METADATA "{\"name\":\"libkeepalive\",\"version\":\"" VERSION "\"}"
-__attribute__((
-	used, section(".note.package"), aligned(4))) static const struct {
-	unsigned int owner_size, size, type;
-	char owner[4], metadata[sizeof(METADATA)];
-} note = {4, sizeof(METADATA), 0xcafe1a7e, "FDO", METADATA};
 
 /* ---- the settings ---- */
 
@@ -56,7 +47,8 @@ enum {
 	IDLE,
 	INTERVAL,
 	COUNT,
-	USER_TIMEOUT,
+	TIMES, /* the number of those from which a user timeout is derived */
+	USER_TIMEOUT = TIMES,
 	SEGMENT_SIZE,
 	WINDOW_CLAMP,
 	SYN_COUNT,
@@ -64,74 +56,83 @@ enum {
 	KEEPALIVE, /* last: the timer starts once, with the right interval */
 	SETTINGS,
 };
-
-/*
- * What each call sets, a bit for each setting. SYN count stays off listeners,
- * where it would replace tcp_synack_retries. Defer accept stays off clients,
- * where it delays the handshake's last ACK, and off the listeners of others.
- */
 #define BIT(setting) (1U << (setting))
-#define AT_ACCEPT                                                              \
-	(BIT(IDLE) | BIT(INTERVAL) | BIT(COUNT) | BIT(USER_TIMEOUT) |          \
-		BIT(WINDOW_CLAMP) | BIT(KEEPALIVE))
-#define AT_LISTEN_AGAIN (AT_ACCEPT | BIT(SEGMENT_SIZE)) /* somebody else's */
-#define AT_LISTEN (AT_LISTEN_AGAIN | BIT(DEFER_ACCEPT))
-#define AT_SOCKET (AT_ACCEPT | BIT(SEGMENT_SIZE))
-#define AT_CONNECT_LATE BIT(SYN_COUNT) /* where socket() did the rest */
-#define AT_CONNECT (AT_SOCKET | AT_CONNECT_LATE)
 
-enum { THIS_LIBRARY, LIBKEEPALIVE_0_3, LIBDONTDIE, VOCABULARIES };
-
-/* By a bit for each of the older ones. */
-static char vocabulary_names[][sizeof("libkeepalive 0.3 and libdontdie")] = {
-	"libkeepalive",
-	"libkeepalive 0.3",
-	"libdontdie",
-	"libkeepalive 0.3 and libdontdie",
+/* The calls at which options are set, a bit each. */
+enum {
+	AT_SOCKET = 1,
+	AT_CONNECT = 2,
+	AT_CONNECT_LATE = 4, /* connect() on a socket that socket() prepared */
+	AT_LISTEN = 8,
+	AT_LISTEN_AGAIN =
+		16,	/* listen() on what somebody else made a listener */
+	AT_ACCEPT = 32, /* from a listener that somebody else made */
 };
+#define AT_LISTENERS (AT_LISTEN | AT_LISTEN_AGAIN)
+#define AT_ALL (AT_SOCKET | AT_CONNECT | AT_LISTENERS | AT_ACCEPT)
+
+/* The older libraries' numbers are bits of "older" in struct settings, too. */
+enum { THIS_LIBRARY = 0, LIBKEEPALIVE_0_3 = 1, LIBDONTDIE = 2, VOCABULARIES };
 
 /* A user timeout that lets both mechanisms give up together. */
 #define DERIVE (-1)
-#define UNSET INT_MIN
 
 /*
- * All else that is known about the settings. 0 is in every range and leaves the
- * option as it is; the rest of a range is the kernel's (do_tcp_setsockopt() in
- * net/ipv4/tcp.c).
+ * All that is known about a setting. 0 is in every range and leaves the option
+ * as it is. The rest of a range is the kernel's: do_tcp_setsockopt() in
+ * net/ipv4/tcp.c.
  *
- * Names are arrays, for each pointer would be a relocation in every process.
- * Not const, so that there is data in the file for the page that the state is
- * on: where there is none, the loader makes one more system call.
+ * Names are arrays, because each pointer would be a relocation in every
+ * process. The table is not const: with data in the file the loader makes one
+ * system call fewer for the page that the state is on.
  */
 static struct setting {
-	char names[VOCABULARIES][24]; /* the first is the option's, too */
+	char names[VOCABULARIES][24]; /* the first one is the option's, too */
 	char unit[12];
-	signed char min;
-	int max;
-	signed char initial; /* unless an older library is asked for */
-	unsigned char number;
-	unsigned short level;
+	int least, most;
+	int initial; /* unless an older library is asked for */
+	unsigned char level, number;
+	unsigned char calls;
 } table[SETTINGS] = {
 	/* clang-format off */
 	[IDLE] = {{"TCP_KEEPIDLE", "KEEPIDLE", "DD_TCP_KEEPALIVE_TIME"},
-		"s", 0, 32767, 15, TCP_KEEPIDLE, IPPROTO_TCP},
+		"s", 0, 32767, 15,
+		IPPROTO_TCP, TCP_KEEPIDLE, AT_ALL},
 	[INTERVAL] = {{"TCP_KEEPINTVL", "KEEPINTVL", "DD_TCP_KEEPALIVE_INTVL"},
-		"s", 0, 32767, 15, TCP_KEEPINTVL, IPPROTO_TCP},
+		"s", 0, 32767, 15,
+		IPPROTO_TCP, TCP_KEEPINTVL, AT_ALL},
 	[COUNT] = {{"TCP_KEEPCNT", "KEEPCNT", "DD_TCP_KEEPALIVE_PROBES"},
-		"probes", 0, 127, 9, TCP_KEEPCNT, IPPROTO_TCP},
+		"probes", 0, 127, 9,
+		IPPROTO_TCP, TCP_KEEPCNT, AT_ALL},
 	[USER_TIMEOUT] = {{"TCP_USER_TIMEOUT"},
-		"ms", DERIVE, INT_MAX, DERIVE, TCP_USER_TIMEOUT, IPPROTO_TCP},
+		"ms", DERIVE, INT_MAX, DERIVE,
+		IPPROTO_TCP, TCP_USER_TIMEOUT, AT_ALL},
 	[SEGMENT_SIZE] = {{"TCP_MAXSEG"},
-		"bytes", 88, 32767, 0, TCP_MAXSEG, IPPROTO_TCP},
+		"bytes", 88, 32767, 0,
+		IPPROTO_TCP, TCP_MAXSEG, AT_ALL & ~AT_ACCEPT},
 	[WINDOW_CLAMP] = {{"TCP_WINDOW_CLAMP"},
-		"bytes", 0, INT_MAX, 0, TCP_WINDOW_CLAMP, IPPROTO_TCP},
+		"bytes", 0, INT_MAX, 0,
+		IPPROTO_TCP, TCP_WINDOW_CLAMP, AT_ALL},
+	/* On a listener it would replace tcp_synack_retries. */
 	[SYN_COUNT] = {{"TCP_SYNCNT"},
-		"retransmits", 0, 127, 0, TCP_SYNCNT, IPPROTO_TCP},
+		"retransmits", 0, 127, 0,
+		IPPROTO_TCP, TCP_SYNCNT, AT_CONNECT | AT_CONNECT_LATE},
+	/* On a client it would delay the handshake's last ACK. */
 	[DEFER_ACCEPT] = {{"TCP_DEFER_ACCEPT"},
-		"s", 0, INT_MAX, 0, TCP_DEFER_ACCEPT, IPPROTO_TCP},
-	[KEEPALIVE] = {{"SO_KEEPALIVE"}, /* KEEPALIVE turns it off */
-		"", 0, 1, 1, SO_KEEPALIVE, SOL_SOCKET},
+		"s", 0, INT_MAX, 0,
+		IPPROTO_TCP, TCP_DEFER_ACCEPT, AT_LISTEN},
+	[KEEPALIVE] = {{"SO_KEEPALIVE"}, /* the variable KEEPALIVE has words */
+		"", 0, 1, 1,
+		SOL_SOCKET, SO_KEEPALIVE, AT_ALL},
 	/* clang-format on */
+};
+
+/* An option to set. The last one of a list has level SOL_IP, which is 0. */
+struct option {
+	unsigned char setting;
+	unsigned char level, number;
+	unsigned char calls;
+	int value;
 };
 
 /* Where lines go: a descriptor, and the file that it was at start. */
@@ -143,60 +144,67 @@ struct output {
 };
 #define NOWHERE (-1)
 #define SYSLOG (-2)
-#define PRIORITY "<14>" /* the log's: user, informational (RFC 3164) */
-#define PRIORITY_LENGTH (sizeof(PRIORITY) - 1)
-
-/* An option to set, and the bit of its setting. */
-struct option {
-	unsigned int bit;
-	unsigned short level;
-	unsigned char number;
-	int value;
-};
 
 /* What the environment asks for. */
 struct settings {
-	int value[SETTINGS]; /* 0: leave it; all of them when off */
-	unsigned int wanted; /* those that are not 0 */
-	bool met[VOCABULARIES];
+	struct option options[SETTINGS + 1]; /* none when off */
+	int times[TIMES];		     /* 0: the socket's own */
+	bool off;
 	bool at_socket;
 	bool force;
-	bool derives_again; /* the user timeout, after the program's changes */
+	bool follows; /* the user timeout, when the program sets a time */
 	bool read_at_every_call;
+	unsigned char older; /* libraries whose behaviour is asked for */
 	struct output debug;
-	struct option options[SETTINGS + 1]; /* those, then one of level 0 */
 };
 
-static const char *name_of(const struct option *option)
-{
-	return table[__builtin_ctz(option->bit)].names[THIS_LIBRARY];
-}
+/* What became of a call. */
+enum verdict {
+	SET,
+	NOTHING_TO_SET,
+	OFF,
+	NOT_TCP,
+	REFUSED,
+	FAILED,
+	LEFT_TO_CONNECT,
+	INHERITS,
+};
 
-static bool is_off(const struct settings *settings)
-{
-	return settings->wanted == 0;
-}
+struct outcome {
+	enum verdict verdict;
+	unsigned int set; /* a bit for each setting that was set */
+};
 
-static bool is_debugged(const struct settings *settings)
-{
-	return settings->debug.fd != NOWHERE;
-}
+/*
+ * Lines are explained at the end of this file. Where debug is off there are
+ * none, and nobody calls these.
+ */
+static bool is_debugged(const struct settings *settings);
+__attribute__((format(printf, 4, 5))) RARE void write_line(
+	const struct settings *settings, int fd, unsigned int set,
+	const char *format, ...);
+RARE void write_refusal(
+	const struct settings *settings, int setting, int value);
 
 /* ---- the next definition ---- */
 
+/* A function that this object calls, as the next object defines it. */
 struct next {
 	char name[sizeof("__setsockopt64")];
 	_Atomic(void *) definition;
 };
 
-/* The next definition where there is none. */
+static struct next next_getsockopt = {"getsockopt", NULL};
+static struct next next_setsockopt = {"setsockopt", NULL};
+
+/* Stands in for a definition that nobody has. */
 static int nobody(void)
 {
 	errno = ENOSYS;
 	return -1;
 }
 
-/* Leaves errno alone. */
+/* Looks the next definition up and returns it. errno survives. */
 static void *look_up(struct next *next)
 {
 	int saved = errno;
@@ -210,8 +218,9 @@ static void *look_up(struct next *next)
 }
 
 /*
- * Who defines a name after this object. dlsym() takes the loader's lock, so the
- * constructor does it; only an earlier call does it for itself.
+ * Returns the next definition, never NULL. errno survives. dlsym() takes the
+ * loader's lock, so the constructor looks all of them up. Only a call before
+ * the constructor does it for itself.
  */
 INLINE void *find(struct next *next)
 {
@@ -221,68 +230,23 @@ INLINE void *find(struct next *next)
 	return found ? found : look_up(next);
 }
 
-#define FIND(name)                                                             \
-	static struct next of_##name = {#name, NULL};                          \
-                                                                               \
-	INLINE __typeof__(&name) find_##name(void)                             \
-	{                                                                      \
-		return (__typeof__(&name))find(&of_##name);                    \
-	}
+/* ---- the socket ---- */
 
-/*
- * Defines next_NAME(), too, which hands a call on. Inline, for no processor
- * foresees a return of ours that comes after a system call.
- */
-#define NEXT(name, parameters, arguments)                                      \
-	FIND(name)                                                             \
-                                                                               \
-	INLINE int next_##name parameters                                      \
-	{                                                                      \
-		return find_##name() arguments;                                \
-	}
-
-NEXT(getsockopt,
-	(int fd, int level, int number, void *value, socklen_t *length),
-	(fd, level, number, value, length))
-NEXT(setsockopt,
-	(int fd, int level, int number, const void *value, socklen_t length),
-	(fd, level, number, value, length))
-
-/*
- * What errno is while an object sets an option of its own accord: the other
- * object's hook then hands the call on, and does not take it for the program's.
- * The value's address makes it this call's mark alone, because a signal handler
- * or an interposer may set options meanwhile. No call leaves such an errno.
- */
-INLINE int own_call(const void *value)
-{
-	return INT_MIN | (int)((uintptr_t)value & INT_MAX);
-}
-
-INLINE int set_option(
-	__typeof__(&setsockopt) next, int fd, int level, int number, int value)
-{
-	errno = own_call(&value);
-	return next(fd, level, number, &value, sizeof(value));
-}
-
-/* ---- what a socket tells ---- */
-
-/* Returns a socket's value of an option, none of which is below 0, or -1. */
+/* Returns a socket's value of an option, or -1. No option here is below 0. */
 static int ask(int fd, int level, int number)
 {
+	__typeof__(&getsockopt) next = find(&next_getsockopt);
 	int value = -1;
 	socklen_t size = sizeof(value);
 
-	return next_getsockopt(fd, level, number, &value, &size) == 0 ? value
-								      : -1;
+	return next(fd, level, number, &value, &size) == 0 ? value : -1;
 }
 
 /*
- * Whether a socket is TCP, by its own word: the program's address may not be
- * read. A raw socket of protocol TCP is none.
+ * Returns whether a socket is TCP. The socket is asked, because the program's
+ * address may not be read. A raw socket of protocol TCP is not TCP.
  */
-static bool is_tcp(int fd)
+RARE bool is_tcp(int fd)
 {
 	int protocol = ask(fd, SOL_SOCKET, SO_PROTOCOL);
 
@@ -291,15 +255,13 @@ static bool is_tcp(int fd)
 		       ask(fd, SOL_SOCKET, SO_TYPE) == SOCK_STREAM);
 }
 
-/* Whether a socket listens. */
-static bool listens(int fd)
+/* Returns whether a socket listens. */
+static bool is_listening(int fd)
 {
 	return ask(fd, SOL_SOCKET, SO_ACCEPTCONN) == 1;
 }
 
-/* Idle, interval and count: what a user timeout is derived from. */
-#define TIMES (COUNT + 1)
-
+/* Returns a socket's idle time, interval or count. */
 static int ask_time(int fd, int setting)
 {
 	return ask(fd, table[setting].level, table[setting].number);
@@ -307,7 +269,7 @@ static int ask_time(int fd, int setting)
 
 /*
  * Returns the user timeout in ms that ends a connection when its last probe
- * goes unanswered, or DERIVE where one of the three is not known.
+ * goes unanswered; DERIVE where one of the times is not known.
  */
 static int derive(const int times[TIMES])
 {
@@ -320,42 +282,505 @@ static int derive(const int times[TIMES])
 	return sum < INT_MAX ? (int)sum : INT_MAX;
 }
 
-/* The value that was set; one that was derived, the socket tells, if any. */
-static int value_set(int fd, const struct option *option)
+/* The same, with the socket's own times in place of those that are 0. */
+RARE int derive_on(int fd, const int times[TIMES])
 {
-	return option->value == DERIVE && fd >= 0
-		       ? ask(fd, option->level, option->number)
-		       : option->value;
+	int all[TIMES];
+
+	for (int i = 0; i < TIMES; i++) {
+		all[i] = times[i] ? times[i] : ask_time(fd, i);
+		if (all[i] < 0)
+			return DERIVE;
+	}
+	return derive(all);
 }
 
-/* ---- lines: none, but for bad values and for debug ---- */
+/* ---- setting the options ---- */
 
 /*
- * What a call has done: a bit for each setting that it set, and perhaps one for
- * a reason, which counts where none is set.
+ * Returns what errno is while an object sets an option of its own accord. The
+ * other object's hook then hands the call on, and does not take it for the
+ * program's. The value's address makes it the mark of this call alone, because
+ * a signal handler or an interposer may set options meanwhile. No call leaves
+ * such an errno.
  */
-enum { NOT_TCP = SETTINGS, FAILED, LATER, INHERITED, REFUSED };
-
-static char reasons[][sizeof("inherits from listen()")] = {
-	"not TCP",
-	"failed",
-	"left to connect()",
-	"inherits from listen()",
-	"refused",
-};
-
-/* The word for that. Not inline: only debug asks. */
-__attribute__((noinline, cold)) static const char *verdict(
-	const struct settings *settings, unsigned int done)
+INLINE int own_call(const void *value)
 {
-	if (done & SETS)
-		return "set";
-	if (done)
-		return reasons[__builtin_ctz(done) - SETTINGS];
-	return is_off(settings) ? "off" : "nothing to set";
+	return INT_MIN | (int)((uintptr_t)value & INT_MAX);
 }
 
-/* The file that fd is now: none, of no device, where it is closed. */
+/* Sets an option to a copy of the value; returns whether it was taken. */
+INLINE bool set_option(
+	__typeof__(&setsockopt) next, int fd, int level, int number, int value)
+{
+	errno = own_call(&value);
+	return next(fd, level, number, &value, sizeof(value)) == 0;
+}
+
+/*
+ * Sets those options of a list that belong to a call. Each option fails by
+ * itself: a kernel or an MPTCP socket that lacks one gets the others.
+ *
+ * An option that was taken tells that the socket is TCP. The socket is asked
+ * before the next option when one was refused, and before SO_KEEPALIVE, which
+ * every kind of socket takes.
+ */
+static struct outcome set_options(const struct settings *settings,
+	const struct option *option, int fd, unsigned int call)
+{
+	__typeof__(&setsockopt) next = find(&next_setsockopt);
+	struct outcome outcome = {settings->off ? OFF : NOTHING_TO_SET, 0};
+	bool is_known_as_tcp = false;
+
+	for (; option->level; option++) {
+		int value = option->value;
+
+		if (!(option->calls & call))
+			continue;
+		if (!is_known_as_tcp && (outcome.verdict == REFUSED ||
+						option->setting == KEEPALIVE)) {
+			if (!is_tcp(fd))
+				return (struct outcome){NOT_TCP, 0};
+			is_known_as_tcp = true;
+		}
+		if (value == DERIVE)
+			value = derive_on(fd, settings->times);
+		if (set_option(
+			    next, fd, option->level, option->number, value)) {
+			outcome.set |= BIT(option->setting);
+			is_known_as_tcp = true;
+		} else {
+			outcome.verdict = REFUSED;
+			if (is_debugged(settings))
+				write_refusal(settings, option->setting, value);
+		}
+	}
+	if (outcome.set)
+		outcome.verdict = SET;
+	return outcome;
+}
+
+/* Sets on a socket what belongs to a call. */
+static struct outcome prepare(
+	const struct settings *settings, int fd, unsigned int call)
+{
+	return set_options(settings, settings->options, fd, call);
+}
+
+/* ---- the program's own setsockopt() ---- */
+
+/*
+ * Returns whether force keeps a setting on this socket: the object's word on
+ * settings that do not belong on every TCP socket.
+ */
+static bool keeps(int fd, int setting);
+
+/*
+ * With force, after the program has set an option: sets this library's value
+ * again. That the socket took a TCP option tells that it is TCP.
+ */
+static void keep(const struct settings *settings, int fd, int level, int number)
+{
+	const struct option *option = settings->options;
+	struct option alone[2] = {0};
+	struct outcome outcome;
+	int replaced = -1;
+
+	while (option->level &&
+		(option->level != level || option->number != number))
+		option++;
+	if (!option->level || !keeps(fd, option->setting))
+		return;
+	if (is_debugged(settings))
+		replaced = ask(fd, level, number);
+	alone[0] = *option;
+	outcome = set_options(settings, alone, fd, option->calls);
+	if (outcome.verdict == SET && is_debugged(settings) &&
+		ask(fd, level, number) != replaced)
+		write_line(settings, fd, outcome.set,
+			OBJECT ": setsockopt(%d): set in place of %d:", fd,
+			replaced);
+}
+
+/* Returns which of the times an option is; TIMES where it is none of them. */
+INLINE int time_of(int level, int number)
+{
+	int setting = IDLE;
+
+	if (level != IPPROTO_TCP)
+		return TIMES;
+	while (setting < TIMES && table[setting].number != number)
+		setting++;
+	return setting;
+}
+
+/*
+ * Before the program sets a time: returns the socket's user timeout and stores
+ * its times, where the user timeout is derived from them; otherwise returns 0.
+ * The socket is asked before the call, because no question tells afterwards
+ * which time the program replaced.
+ */
+static int derived_user_timeout(int fd, int times[TIMES])
+{
+	int user_timeout = ask(fd, IPPROTO_TCP, TCP_USER_TIMEOUT);
+
+	if (user_timeout <= 0)
+		return 0;
+	for (int i = 0; i < TIMES; i++)
+		times[i] = ask_time(fd, i);
+	return derive(times) == user_timeout ? user_timeout : 0;
+}
+
+/* After the program has set a time: lets the user timeout follow. */
+static void follow(const struct settings *settings, int fd, int setting,
+	int times[TIMES], int replaced)
+{
+	int user_timeout;
+
+	times[setting] = ask_time(fd, setting);
+	user_timeout = derive(times);
+	if (user_timeout == replaced || user_timeout == DERIVE)
+		return;
+	if (!set_option(find(&next_setsockopt), fd, IPPROTO_TCP,
+		    TCP_USER_TIMEOUT, user_timeout)) {
+		if (is_debugged(settings))
+			write_refusal(settings, USER_TIMEOUT, user_timeout);
+	} else if (is_debugged(settings)) {
+		write_line(settings, fd, 0,
+			OBJECT ": setsockopt(%d): derived in place of %d:"
+			       " TCP_USER_TIMEOUT=%d",
+			fd, replaced, user_timeout);
+	}
+}
+
+static const struct settings *settings_now(struct settings *own);
+
+/*
+ * The hook, under either name. The call is marked as this object's own where
+ * this object sees to the user timeout: the other object need not do it again.
+ */
+INLINE int set_by_program(__typeof__(&setsockopt) next, int fd, int level,
+	int number, const void *value, socklen_t length)
+{
+	int saved = errno, own_errno = own_call(value);
+	struct settings own;
+	const struct settings *settings;
+	int setting = TIMES, derived = 0, result;
+	int times[TIMES];
+
+	if (saved == own_errno)
+		return next(fd, level, number, value, length);
+	settings = settings_now(&own);
+	if (settings->follows)
+		setting = time_of(level, number);
+	if (setting != TIMES)
+		derived = derived_user_timeout(fd, times);
+
+	errno = setting == TIMES ? saved : own_errno;
+	result = next(fd, level, number, value, length);
+	if (errno != own_errno)
+		saved = errno;
+	if (result == 0 && settings->force)
+		keep(settings, fd, level, number);
+	if (result == 0 && derived)
+		follow(settings, fd, setting, times, derived);
+	errno = saved;
+	return result;
+}
+
+/*
+ * The labels are explicit, because the C library's header renames setsockopt()
+ * where time has 64 bits.
+ */
+EXPORT int hooked_setsockopt(int fd, int level, int number, const void *value,
+	socklen_t length) __asm__("setsockopt");
+
+int hooked_setsockopt(
+	int fd, int level, int number, const void *value, socklen_t length)
+{
+	return set_by_program(
+		find(&next_setsockopt), fd, level, number, value, length);
+}
+
+/*
+ * 32-bit programs with 64-bit time call this name. glibc has it on processors
+ * where time had 32 bits once.
+ */
+#if defined(__GLIBC__) && __TIMESIZE == 32
+#define HAS_SETSOCKOPT64
+static struct next next_setsockopt64 = {"__setsockopt64", NULL};
+
+EXPORT int hooked_setsockopt64(int fd, int level, int number, const void *value,
+	socklen_t length) __asm__("__setsockopt64");
+
+int hooked_setsockopt64(
+	int fd, int level, int number, const void *value, socklen_t length)
+{
+	return set_by_program(
+		find(&next_setsockopt64), fd, level, number, value, length);
+}
+#endif
+
+/* ---- reading the environment ---- */
+
+/* The variables that are not a setting's number. */
+enum { WORDS, USE_KEEPALIVE, DEBUG, DEBUG_LIBDONTDIE, EVALUATE_ONCE, SWITCHES };
+
+static char switches[SWITCHES][sizeof("DD_EVAL_ENVIRONMENT_ONCE")] = {
+	[WORDS] = "KEEPALIVE",
+	[USE_KEEPALIVE] = "DD_USE_KEEPALIVE",
+	[DEBUG] = "LIBKEEPALIVE_DEBUG",
+	[DEBUG_LIBDONTDIE] = "DD_DEBUG",
+	[EVALUATE_ONCE] = "DD_EVAL_ENVIRONMENT_ONCE",
+};
+
+/*
+ * What a vocabulary's variables begin with. The last beginning is that of
+ * LIBKEEPALIVE_DEBUG.
+ */
+static char beginnings[VOCABULARIES + 1][sizeof("LIBKEEPALIVE_")] = {
+	[THIS_LIBRARY] = "TCP_",
+	[LIBKEEPALIVE_0_3] = "KEEP",
+	[LIBDONTDIE] = "DD_",
+	[VOCABULARIES] = "LIBKEEPALIVE_",
+};
+
+/* The values of these variables; NULL where one is not set. */
+struct environment {
+	const char *numbers[SETTINGS][VOCABULARIES];
+	const char *switches[SWITCHES];
+};
+
+/*
+ * The environment's entries, under the name by which the C library's getenv()
+ * knows them. A program may define environ for something else.
+ */
+extern char **entries __asm__("__environ");
+
+/* Returns what follows a text's beginning; NULL where it begins otherwise. */
+static const char *behind(const char *text, const char *beginning)
+{
+	for (; *beginning; text++, beginning++)
+		if (*text != *beginning)
+			return NULL;
+	return text;
+}
+
+/* Returns whether a value, which may be NULL, is the expected one. */
+static bool equals(const char *value, const char *expected)
+{
+	const char *rest = value ? behind(value, expected) : NULL;
+
+	return rest && !*rest;
+}
+
+/* Returns a bit for a capital letter, and 0 for every other character. */
+INLINE unsigned int letter(char c)
+{
+	return c >= 'A' && c <= 'Z' ? 1U << (c - 'A') : 0;
+}
+
+/* Returns the letters that come after a beginning of this length. */
+static unsigned int letters_behind(int beginning, size_t length)
+{
+	unsigned int letters = 0;
+
+	for (int i = 0; i < KEEPALIVE && beginning < VOCABULARIES; i++)
+		letters |= letter(table[i].names[beginning][length]);
+	for (int i = 0; i < SWITCHES; i++)
+		if (*switches[i] == *beginnings[beginning])
+			letters |= letter(switches[i][length]);
+	return letters;
+}
+
+/* Stores an entry's value, if the entry has this name and is the first one. */
+static void store(const char **value, const char *entry, const char *name)
+{
+	const char *rest = behind(entry, name);
+
+	if (rest && *rest == '=' && !*value)
+		*value = rest + 1;
+}
+
+/* Stores the value of an entry that has one of the beginnings. */
+static void store_entry(
+	struct environment *found, const char *entry, int beginning)
+{
+	for (int i = 0; i < KEEPALIVE && beginning < VOCABULARIES; i++)
+		store(&found->numbers[i][beginning], entry,
+			table[i].names[beginning]);
+	for (int i = 0; i < SWITCHES; i++)
+		store(&found->switches[i], entry, switches[i]);
+}
+
+/*
+ * Goes over the environment once. Kubernetes puts seven variables into it for
+ * each service, and there may be thousands. The beginning of an entry and the
+ * letter behind it tell most of them apart. In secure-execution mode nothing is
+ * read, because whoever starts a set-user-ID program has no say.
+ */
+static struct environment read_environment(void)
+{
+	struct environment found = {0};
+	unsigned int letters[VOCABULARIES + 1] = {0};
+	char **entry = getauxval(AT_SECURE) ? NULL : entries;
+
+	for (; entry && *entry; entry++)
+		for (int i = 0; i <= VOCABULARIES; i++) {
+			const char *rest;
+
+			if (**entry != *beginnings[i])
+				continue;
+			rest = behind(*entry, beginnings[i]);
+			if (!rest)
+				break;
+			if (letters[i] == 0)
+				letters[i] = letters_behind(
+					i, (size_t)(rest - *entry));
+			if (letters[i] & letter(*rest))
+				store_entry(&found, *entry, i);
+			break;
+		}
+	return found;
+}
+
+/* Returns whether a list of words, or NULL, has this one, in any case. */
+static bool has_word(const char *list, const char *lower_case_word)
+{
+	while (list && *list) {
+		const char *rest = lower_case_word;
+
+		for (; *rest && (*list | 0x20) == *rest; rest++)
+			list++;
+		if (!*rest && (!*list || *list == ','))
+			return true;
+		while (*list && *list++ != ',')
+			;
+	}
+	return false;
+}
+
+/* Returns whether a text is one of the setting's values, and which. */
+static bool parse(const char *text, const struct setting *setting, int *value)
+{
+	long long number = 0;
+
+	if (equals(text, "-1"))
+		number = -1;
+	else
+		for (; *text; text++) {
+			if (*text < '0' || *text > '9' || number > INT_MAX)
+				return false;
+			number = number * 10 + (*text - '0');
+		}
+	if (number != 0 && (number < setting->least || number > setting->most))
+		return false;
+	*value = (int)number;
+	return true;
+}
+
+static void report(
+	const struct setting *setting, const char *name, const char *value);
+
+/*
+ * Returns a setting's value by all its names, of which the leftmost one that
+ * has a good value counts, or UNSET. An empty variable counts as not set. Adds
+ * the older libraries whose variables were met.
+ */
+#define UNSET INT_MIN
+static int read_number(const struct setting *setting,
+	const char *const texts[VOCABULARIES], unsigned char *older,
+	bool reports)
+{
+	int value = UNSET;
+
+	for (int i = VOCABULARIES - 1; i >= 0; i--) {
+		if (!texts[i] || !*texts[i])
+			continue;
+		if (parse(texts[i], setting, &value))
+			*older |= (unsigned char)i;
+		else if (reports)
+			report(setting, setting->names[i], texts[i]);
+	}
+	return value;
+}
+
+/*
+ * Reads all settings but debug into a struct that is 0, except for the older
+ * libraries that are known already. An older library's variable brings that
+ * library's behaviour: what nobody named is left to the system.
+ */
+static void read_settings(struct settings *settings,
+	const struct environment *environment, bool reports)
+{
+	const char *words = environment->switches[WORDS];
+	bool uses_none = equals(environment->switches[USE_KEEPALIVE], "0");
+	struct option *option = settings->options;
+	int values[SETTINGS];
+
+	settings->off = uses_none || has_word(words, "off");
+	settings->force = !settings->off && has_word(words, "force");
+	settings->read_at_every_call =
+		equals(environment->switches[EVALUATE_ONCE], "0");
+	if (uses_none || settings->read_at_every_call ||
+		equals(environment->switches[DEBUG_LIBDONTDIE], "1"))
+		settings->older |= LIBDONTDIE;
+	for (int i = 0; i < SETTINGS; i++)
+		if (table[i].calls & CALLS)
+			values[i] = read_number(&table[i],
+				environment->numbers[i], &settings->older,
+				reports && !settings->off);
+	settings->at_socket = settings->older || has_word(words, "socket");
+
+	for (int i = 0; i < SETTINGS && !settings->off; i++) {
+		int value;
+
+		if (!(table[i].calls & CALLS))
+			continue;
+		value = values[i];
+		if (value == UNSET)
+			value = settings->older && i != KEEPALIVE
+					? 0
+					: table[i].initial;
+		if (i < TIMES)
+			settings->times[i] = value;
+		if (value == DERIVE) {
+			settings->follows = !settings->force;
+			value = derive(settings->times);
+		}
+		if (value != 0)
+			*option++ = (struct option){(unsigned char)i,
+				table[i].level, table[i].number, table[i].calls,
+				value};
+	}
+}
+
+/* ---- writing lines ---- */
+
+/*
+ * A bad value is reported; every other line is debug's. A line that cannot be
+ * written at once is dropped. No program may wait for a line, die of SIGPIPE,
+ * or find one in a file of its own that has the descriptor's number by now.
+ */
+
+static bool is_debugged(const struct settings *settings)
+{
+	return settings->debug.fd != NOWHERE;
+}
+
+static char verdicts[][sizeof("inherits from listen()")] = {
+	[SET] = "set",
+	[NOTHING_TO_SET] = "nothing to set",
+	[OFF] = "off",
+	[NOT_TCP] = "not TCP",
+	[REFUSED] = "refused",
+	[FAILED] = "failed",
+	[LEFT_TO_CONNECT] = "left to connect()",
+	[INHERITS] = "inherits from listen()",
+};
+
+/* Returns the file that fd is now: NOWHERE, of no device, where it is closed.
+ */
 static struct output output_to(int fd)
 {
 	struct output output = {.fd = NOWHERE};
@@ -370,10 +795,32 @@ static struct output output_to(int fd)
 	return output;
 }
 
+/* Returns debug's output, as the environment says at start. */
+static struct output debug_output(const struct environment *environment)
+{
+	const char *value = environment->switches[DEBUG];
+	struct output output = {.fd = NOWHERE};
+
+	if (value && *value) {
+		if (equals(value, "syslog"))
+			output.fd = SYSLOG;
+		else
+			output = output_to(equals(value, "stdout")
+						   ? STDOUT_FILENO
+						   : STDERR_FILENO);
+	} else if (equals(environment->switches[DEBUG_LIBDONTDIE], "1")) {
+		output.fd = SYSLOG;
+	}
+	return output;
+}
+
+#define PRIORITY "<14>" /* the log's: user, informational (RFC 3164) */
+#define PRIORITY_LENGTH (sizeof(PRIORITY) - 1)
+
 /*
- * Sends a line to the system's log. Not by syslog(), which waits and locks, and
- * keeps a descriptor that the program may close and use for something else; and
- * not by functions that our hooks would see.
+ * Sends a line to the system's log. syslog() would wait and lock, and keep a
+ * descriptor that the program may close and use for something else. Other
+ * functions would come to our own hooks.
  */
 static void log_line(const char *line, size_t length)
 {
@@ -391,14 +838,14 @@ static void log_line(const char *line, size_t length)
 }
 
 #ifndef SYS_ppoll
-#define SYS_ppoll SYS_ppoll_time64 /* on processors without another */
+#define SYS_ppoll SYS_ppoll_time64 /* on processors that have no other */
 #endif
 
 /*
- * Whether a descriptor takes a line at once. There is more to say than POLLOUT
- * when a pipe's reader is gone or a socket has an error that is the program's
- * to read, but not of every socket that can no longer send. Not by poll(), in
- * which a thread may be cancelled; newer processors have only ppoll().
+ * Returns whether a descriptor takes a line at once: only if POLLOUT is
+ * reported alone. POLLERR and POLLHUP mean that nobody reads, or that an error
+ * waits which is the program's to read. A thread may be cancelled in poll(), so
+ * the system call is made directly; newer processors have only ppoll().
  */
 static bool can_write(int fd)
 {
@@ -414,20 +861,25 @@ static bool can_write(int fd)
 }
 
 /*
- * Writes a line, the text and then those of the values that were set, or drops
- * it: no program may wait, die of SIGPIPE or find it in a file of its own that
- * has the descriptor's number by now. Not inline, so that it takes no stack
- * where debug is off.
+ * Returns the value that was set, or will be set where fd is -1. A socket tells
+ * its own derived value.
  */
-__attribute__((noinline, cold, format(printf, 4, 5))) static void write_line(
-	const struct settings *settings, int fd, unsigned int done,
+static int value_set(int fd, const struct option *option)
+{
+	return option->value == DERIVE && fd >= 0
+		       ? ask(fd, option->level, option->number)
+		       : option->value;
+}
+
+/* Writes a line: the text, then the values of the settings that were set. */
+RARE void write_line(const struct settings *settings, int fd, unsigned int set,
 	const char *format, ...)
 {
 	const struct option *option = settings->options;
 	const struct output *to = &settings->debug;
-	const void *nothing = NULL;
+	const void *no_address = NULL;
 	struct output now;
-	char line[512]; /* the longest takes 350 */
+	char line[512]; /* the longest takes 400 */
 	char *text = line + PRIORITY_LENGTH;
 	size_t size = sizeof(line) - PRIORITY_LENGTH;
 	size_t length;
@@ -438,9 +890,9 @@ __attribute__((noinline, cold, format(printf, 4, 5))) static void write_line(
 	length = (size_t)vsnprintf(text, size, format, arguments);
 	va_end(arguments);
 	for (; option->level; option++)
-		if (done & option->bit)
+		if (set & BIT(option->setting))
 			length += (size_t)snprintf(text + length, size - length,
-				" %s=%d", name_of(option),
+				" %s=%d", table[option->setting].names[0],
 				value_set(fd, option));
 	if (to->fd == SYSLOG) {
 		log_line(line, PRIORITY_LENGTH + length);
@@ -450,189 +902,35 @@ __attribute__((noinline, cold, format(printf, 4, 5))) static void write_line(
 	now = output_to(to->fd);
 	if (now.device != to->device || now.inode != to->inode)
 		return;
-	/* write() has no use for the last three. */
+	/* write() does not read its last three arguments. */
 	if (can_write(to->fd))
 		syscall(now.is_socket ? SYS_sendto : SYS_write, to->fd, text,
-			length, MSG_DONTWAIT | MSG_NOSIGNAL, nothing, 0);
-}
-
-/* Writes a line where debug is on; where it is off, makes no call. */
-#define tell(settings, ...)                                                    \
-	(is_debugged(settings) ? write_line(settings, __VA_ARGS__) : (void)0)
-
-/* ---- reading the environment ---- */
-
-/* The variables that are not a setting's number. */
-enum { WORDS, USE_KEEPALIVE, DEBUG, DEBUG_LIBDONTDIE, EVALUATE_ONCE, SWITCHES };
-
-static char switches[SWITCHES][sizeof("DD_EVAL_ENVIRONMENT_ONCE")] = {
-	[WORDS] = "KEEPALIVE",
-	[USE_KEEPALIVE] = "DD_USE_KEEPALIVE",
-	[DEBUG] = "LIBKEEPALIVE_DEBUG",
-	[DEBUG_LIBDONTDIE] = "DD_DEBUG",
-	[EVALUATE_ONCE] = "DD_EVAL_ENVIRONMENT_ONCE",
-};
-
-/* What this library's variables are set to; NULL for those that are not set. */
-struct environment {
-	const char *numbers[SETTINGS][VOCABULARIES];
-	const char *switches[SWITCHES];
-};
-
-/*
- * Not environ, which a program may define for something else. The C library's
- * own getenv() goes by this name, too.
- */
-extern char **environment_entries __asm__("__environ");
-
-/* Returns what follows the beginning of a text; NULL where it begins otherwise.
- */
-INLINE const char *behind(const char *text, const char *beginning)
-{
-	for (; *beginning; text++, beginning++)
-		if (*text != *beginning)
-			return NULL;
-	return text;
+			length, MSG_DONTWAIT | MSG_NOSIGNAL, no_address, 0);
 }
 
 /*
- * What the names of a vocabulary's variables begin with; the last one is that
- * of LIBKEEPALIVE_DEBUG.
+ * Writes that the kernel refused an option, with errno's meaning. The two
+ * errors of sockets that lack an option have names, all others have numbers:
+ * strerror() and %m lock for the program's language, and a signal handler's
+ * call could wait there for ever.
  */
-static char beginnings[VOCABULARIES + 1][sizeof("LIBKEEPALIVE_")] = {
-	[THIS_LIBRARY] = "TCP_",
-	[LIBKEEPALIVE_0_3] = "KEEP",
-	[LIBDONTDIE] = "DD_",
-	[VOCABULARIES] = "LIBKEEPALIVE_",
-};
-
-/* Keeps a variable's value, if the entry has its name and is the first one. */
-static void keep_value(const char **value, const char *entry, const char *name)
+RARE void write_refusal(const struct settings *settings, int setting, int value)
 {
-	const char *rest = behind(entry, name);
+	int error = errno;
+	char number[sizeof("error -2147483648")];
+	const char *reason = number;
 
-	if (rest && *rest == '=' && !*value)
-		*value = rest + 1;
-}
-
-/* A bit for each capital letter. */
-INLINE unsigned int letter(char c)
-{
-	return c >= 'A' && c <= 'Z' ? 1U << (c - 'A') : 0;
-}
-
-/* Returns the letters that follow a beginning, which is so long, in the names.
- */
-static unsigned int letters_behind(int beginning, size_t length)
-{
-	unsigned int letters = 0;
-
-	for (int i = 0; i < KEEPALIVE && beginning < VOCABULARIES; i++)
-		letters |= letter(table[i].names[beginning][length]);
-	for (int i = 0; i < SWITCHES; i++)
-		if (*switches[i] == *beginnings[beginning])
-			letters |= letter(switches[i][length]);
-	return letters;
-}
-
-/* Keeps the value of an entry that has one of the beginnings. */
-static void keep_entry(
-	struct environment *found, const char *entry, int beginning)
-{
-	for (int i = 0; i < KEEPALIVE && beginning < VOCABULARIES; i++)
-		keep_value(&found->numbers[i][beginning], entry,
-			table[i].names[beginning]);
-	for (int i = 0; i < SWITCHES; i++)
-		keep_value(&found->switches[i], entry, switches[i]);
-}
-
-/*
- * Goes once over the environment, which may have thousands of entries:
- * Kubernetes sets seven for each service. The beginning and one letter tell
- * most of them apart. In secure-execution mode nothing is set, because whoever
- * starts a set-user-ID program has no say.
- */
-static struct environment read_environment(void)
-{
-	struct environment found = {0};
-	unsigned int letters[VOCABULARIES + 1] = {0};
-	char **entry = getauxval(AT_SECURE) ? NULL : environment_entries;
-
-	for (; entry && *entry; entry++)
-		for (int i = 0; i <= VOCABULARIES; i++) {
-			const char *rest;
-
-			if (**entry != *beginnings[i])
-				continue;
-			rest = behind(*entry, beginnings[i]);
-			if (!rest)
-				break;
-			if (letters[i] == 0)
-				letters[i] = letters_behind(
-					i, (size_t)(rest - *entry));
-			if (letters[i] & letter(*rest))
-				keep_entry(&found, *entry, i);
-			break;
-		}
-	return found;
-}
-
-/* A variable's value; NULL where it is not set or empty. */
-static const char *filled(const char *value)
-{
-	return value && *value ? value : NULL;
-}
-
-/* Whether two texts are the same. */
-static bool same(const char *text, const char *expected)
-{
-	const char *rest = behind(text, expected);
-
-	return rest && !*rest;
-}
-
-/* Whether a variable is set to this. */
-static bool is(const char *value, const char *expected)
-{
-	return value && same(value, expected);
-}
-
-/* Whether a list of words, or NULL, has this lower-case one in any case. */
-static bool has_word(const char *list, const char *word)
-{
-	while (list && *list) {
-		const char *rest = word;
-
-		for (; *rest && (*list | 0x20) == *rest; rest++)
-			list++;
-		if (!*rest && (!*list || *list == ','))
-			return true;
-		while (*list && *list++ != ',')
-			;
-	}
-	return false;
-}
-
-/* Returns whether text is one of the setting's values, and which. */
-static bool parse(const char *text, const struct setting *setting, int *value)
-{
-	long long number = 0;
-
-	if (same(text, "-1"))
-		number = -1;
+	if (error == ENOPROTOOPT)
+		reason = "Protocol not available";
+	else if (error == EOPNOTSUPP)
+		reason = "Operation not supported";
 	else
-		for (; *text; text++) {
-			if (*text < '0' || *text > '9' || number > INT_MAX)
-				return false;
-			number = number * 10 + (*text - '0');
-		}
-	if (number != 0 && (number < setting->min || number > setting->max))
-		return false;
-	*value = (int)number;
-	return true;
+		snprintf(number, sizeof(number), "error %d", error);
+	write_line(settings, -1, 0, "libkeepalive:setsockopt(%s, %d): %s",
+		table[setting].names[0], value, reason);
 }
 
-/* The one thing that is ever said unasked. */
+/* Reports a bad value on standard error: the only line without debug. */
 static void report(
 	const struct setting *setting, const char *name, const char *value)
 {
@@ -643,416 +941,116 @@ static void report(
 
 	for (i = 0; i < 32 && value[i]; i++) {
 		unsigned char c = (unsigned char)value[i];
-		bool as_it_is = c >= ' ' && c <= '~' && c != '"' && c != '\\';
+		bool is_plain = c >= ' ' && c <= '~' && c != '"' && c != '\\';
 
 		length += snprintf(shown + length, sizeof("\\x00"),
-			as_it_is ? "%c" : "\\x%02x", c);
+			is_plain ? "%c" : "\\x%02x", c);
 	}
-	tell(&to_stderr, -1, 0,
-		OBJECT ": %s=\"%s%s\" is ignored: %s%d to %d %s are allowed",
-		name, shown, value[i] ? "..." : "",
-		setting->min > 0 ? "0 or " : "", setting->min, setting->max,
-		setting->unit);
+	if (is_debugged(&to_stderr))
+		write_line(&to_stderr, -1, 0,
+			OBJECT
+			": %s=\"%s%s\" is ignored: %s%d to %d %s are allowed",
+			name, shown, value[i] ? "..." : "",
+			setting->least > 0 ? "0 or " : "", setting->least,
+			setting->most, setting->unit);
 }
 
-/* Reads one setting by all its names; the leftmost good one counts. */
-static void read_setting(const struct setting *setting,
-	const char *const texts[VOCABULARIES], int *value,
-	bool met[VOCABULARIES], bool reports)
-{
-	for (int i = VOCABULARIES - 1; i >= 0; i--) {
-		const char *text = filled(texts[i]);
+/* ---- the start ---- */
 
-		if (!text)
-			continue;
-		if (parse(text, setting, value))
-			met[i] = true;
-		else if (reports)
-			report(setting, setting->names[i], text);
-	}
-}
-
-/* Debug's output, as the environment says at start. */
-static struct output debug_output(const struct environment *environment)
-{
-	const char *value = filled(environment->switches[DEBUG]);
-	struct output output = {.fd = NOWHERE};
-
-	if (value ? same(value, "syslog")
-		  : is(environment->switches[DEBUG_LIBDONTDIE], "1"))
-		output.fd = SYSLOG;
-	else if (value)
-		output = output_to(
-			same(value, "stdout") ? STDOUT_FILENO : STDERR_FILENO);
-	return output;
-}
+#define VERSION "1.0.0"
+/*
+ * Package metadata, by which `readelf -n` and a core dump tell the version. The
+ * alignment is a note's; gcc would choose 32 on x86.
+ */
+#define METADATA "{\"name\":\"libkeepalive\",\"version\":\"" VERSION "\"}"
+__attribute__((
+	used, section(".note.package"), aligned(4))) static const struct {
+	unsigned int owner_size, size, type;
+	char owner[4], metadata[sizeof(METADATA)];
+} note = {4, sizeof(METADATA), 0xcafe1a7e, "FDO", METADATA};
 
 /*
- * Reads all settings but debug. An older library's variable, met here or
- * already marked as met, brings that library's behaviour.
+ * How much of at_start may be used. Where the settings are read at every call,
+ * it is debug's output alone.
  */
-static void read_settings(struct settings *settings,
-	const struct environment *environment, bool reports)
-{
-	const char *words = environment->switches[WORDS];
-	bool off = has_word(words, "off");
-	bool *met = settings->met;
-	bool older;
-	struct option *next = settings->options;
+enum { NOT_STARTED, READ_AT_EVERY_CALL, READ_AT_START };
+static atomic_uchar state;
 
-	if (is(environment->switches[USE_KEEPALIVE], "0"))
-		off = met[LIBDONTDIE] = true;
-	if (is(environment->switches[DEBUG_LIBDONTDIE], "1"))
-		met[LIBDONTDIE] = true;
-	if (is(environment->switches[EVALUATE_ONCE], "0"))
-		settings->read_at_every_call = met[LIBDONTDIE] = true;
-
-	for (int i = 0; i < SETTINGS; i++) {
-		settings->value[i] = UNSET;
-		if (SETS & BIT(i))
-			read_setting(&table[i], environment->numbers[i],
-				&settings->value[i], met, reports && !off);
-	}
-	older = met[LIBKEEPALIVE_0_3] || met[LIBDONTDIE];
-	settings->force = !off && has_word(words, "force");
-	for (int i = 0; i < SETTINGS; i++) {
-		int *value = &settings->value[i];
-
-		if (off)
-			*value = 0;
-		else if (*value == UNSET)
-			*value = older && i != KEEPALIVE ? 0 : table[i].initial;
-		if (*value == DERIVE) {
-			settings->derives_again = !settings->force;
-			*value = derive(settings->value);
-		}
-		if (*value != 0) {
-			settings->wanted |= BIT(i);
-			*next++ = (struct option){BIT(i), table[i].level,
-				table[i].number, *value};
-		}
-	}
-	settings->at_socket = older || has_word(words, "socket");
-}
-
-/*
- * How much of at_start there is for a call: its debug alone where the rest is
- * read at every call.
- */
-enum { NOTHING_YET, ITS_DEBUG, ALL_OF_IT };
-static atomic_uchar there_is;
-
-/* Written by the constructor alone, before it says that there is any. */
+/* Only the constructor writes it, before it changes the state. */
 static struct settings at_start;
 
-/* Reads the settings for one call, and keeps nothing: that takes no lock. */
-static const struct settings *read_for_call(struct settings *own)
+/*
+ * Reads the settings for one call into what the hook lends. Nothing is kept,
+ * because that would take a lock.
+ */
+RARE const struct settings *read_for_call(struct settings *own)
 {
-	unsigned char there =
-		atomic_load_explicit(&there_is, memory_order_acquire);
+	unsigned char now = atomic_load_explicit(&state, memory_order_acquire);
 	struct environment environment = read_environment();
 
 	/* By now the constructor may have ended, in another thread. */
 	*own = (struct settings){
-		.met[LIBDONTDIE] = there == ITS_DEBUG,
-		.debug = there == NOTHING_YET ? debug_output(&environment)
-					      : at_start.debug,
+		.older = now == READ_AT_EVERY_CALL ? LIBDONTDIE : 0,
+		.debug = now == NOT_STARTED ? debug_output(&environment)
+					    : at_start.debug,
 	};
 	read_settings(own, &environment, false);
 	return own;
 }
 
 /*
- * The settings for this call. They are read for it, into the stack of the hook,
- * when the environment says so, or when another library's constructor makes the
- * call before ours has run. A macro, for the room is to last as long as the
- * hook; and not its variable, which would take it in every call.
+ * Returns the settings for this call. They are read for it, when the
+ * environment says so, or when another library's constructor makes the call
+ * before ours has run.
  */
-#define settings_now()                                                         \
-	(atomic_load_explicit(&there_is, memory_order_acquire) == ALL_OF_IT    \
-			? &at_start                                            \
-			: read_for_call(                                       \
-				  __builtin_alloca(sizeof(struct settings))))
+INLINE const struct settings *settings_now(struct settings *own)
+{
+	return atomic_load_explicit(&state, memory_order_acquire) ==
+			       READ_AT_START
+		       ? &at_start
+		       : read_for_call(own);
+}
 
-/* ---- applying the settings ---- */
-
-/*
- * The errors that say which sockets lack an option. Others are told by number:
- * strerror() and %m know their names, but lock for the program's language, at
- * which a signal handler's call could wait for ever.
- */
-static struct named_error {
-	int number;
-	char name[sizeof("Operation not supported")];
-} named_errors[] = {
-	{ENOPROTOOPT, "Protocol not available"},
-	{EOPNOTSUPP, "Operation not supported"},
-	{0, "error "},
+/* By the older libraries whose behaviour is asked for. */
+static char vocabulary_names[][sizeof("libkeepalive 0.3 and libdontdie")] = {
+	[THIS_LIBRARY] = "libkeepalive",
+	[LIBKEEPALIVE_0_3] = "libkeepalive 0.3",
+	[LIBDONTDIE] = "libdontdie",
+	[LIBKEEPALIVE_0_3 | LIBDONTDIE] = "libkeepalive 0.3 and libdontdie",
 };
 
-/* Tells that the kernel refused an option, and why. */
-static void tell_error(
-	const struct settings *settings, const char *name, int value)
+/* Writes debug's first line. */
+RARE void write_start(const char *time)
 {
-	const struct named_error *named = named_errors;
-	int error = errno;
-
-	while (named->number != 0 && named->number != error)
-		named++;
-	/* A precision of 0 prints nothing for 0. */
-	tell(settings, -1, 0, "libkeepalive:setsockopt(%s, %d): %s%.0d", name,
-		value, named->name, error - named->number);
+	write_line(&at_start, -1, BIT(SETTINGS) - 1,
+		OBJECT " " VERSION ": %s, vocabulary of %s, at %s%s%s:",
+		at_start.off ? "off" : "on", vocabulary_names[at_start.older],
+		time, at_start.force ? ", by force" : "",
+		at_start.read_at_every_call ? ", read at every call" : "");
 }
 
 /*
- * After an option was refused, returns what is done without it: nothing, if the
- * socket is not TCP. An option that was taken before says that it is. Else it
- * is asked, unless nothing is left to set.
+ * The constructor's part: the settings that hold from now on. Takes the call at
+ * which the options are set. errno survives.
  */
-static unsigned int refused(const struct settings *settings, int fd,
-	const struct option *option, int value, unsigned int done)
+static void start_with(const char *time)
 {
-	tell_error(settings, name_of(option), value);
-	done &= ~option->bit;
-	if (done == 0)
-		return BIT(REFUSED);
-	if (done & (BIT(REFUSED) | (option->bit - 1)))
-		return done;
-	return is_tcp(fd) ? done | BIT(REFUSED) : BIT(NOT_TCP);
-}
-
-/*
- * Does to an option what is not plain: sets one whose value the socket has to
- * tell, and sees to a refusal. Returns what is done then. Not inline, so that
- * what is plain stays short.
- */
-__attribute__((noinline)) static unsigned int settle(
-	const struct settings *settings, int fd, const struct option *option,
-	unsigned int done, __typeof__(&setsockopt) set)
-{
-	int value = option->value;
-
-	if (value == DERIVE) {
-		int times[TIMES];
-
-		for (int i = 0; i < TIMES; i++) {
-			times[i] = settings->value[i];
-			if (times[i] == 0)
-				times[i] = ask_time(fd, i);
-			if (times[i] < 0)
-				break;
-		}
-		value = derive(times);
-		if (set_option(set, fd, option->level, option->number, value) ==
-			0)
-			return done;
-	}
-	return refused(settings, fd, option, value, done);
-}
-
-/*
- * Sets on a socket what belongs to a call, each option by itself: a kernel that
- * lacks one, or has none for MPTCP, gets the others. Before SO_KEEPALIVE alone,
- * which every kind of socket takes, it is asked whether it is TCP. Returns what
- * is done: while options are being set, the bits below one's own tell which
- * were taken, those above it which are to come.
- */
-static unsigned int prepare(
-	const struct settings *settings, int fd, unsigned int at)
-{
-	__typeof__(&setsockopt) set = find_setsockopt();
-	unsigned int done = settings->wanted & at;
-
-	if (done == BIT(KEEPALIVE) && !is_tcp(fd))
-		return BIT(NOT_TCP);
-	for (const struct option *option = settings->options; option->level;
-		option++) {
-		if (!(option->bit & at))
-			continue;
-		if (option->value == DERIVE ||
-			set_option(set, fd, option->level, option->number,
-				option->value) != 0) {
-			done = settle(settings, fd, option, done, set);
-			if (done == BIT(NOT_TCP))
-				break;
-		}
-	}
-	return done;
-}
-
-/*
- * Whether force keeps a setting on this socket: the object's word on those
- * that do not belong on every TCP socket.
- */
-static bool is_kept_on(int fd, unsigned int bit);
-
-/*
- * With force, after the program set an option: this library's value again.
- * That a socket took a TCP option says that it is TCP.
- */
-static void keep(const struct settings *settings, int fd, int level, int number)
-{
-	const struct option *option = settings->options;
-	unsigned int done;
-	int replaced = 0;
-
-	while (option->level &&
-		(option->level != level || option->number != number))
-		option++;
-	if (!option->level || !is_kept_on(fd, option->bit))
-		return;
-	if (is_debugged(settings))
-		replaced = ask(fd, level, number);
-	done = prepare(settings, fd, option->bit);
-	if (done == option->bit && is_debugged(settings) &&
-		value_set(fd, option) != replaced)
-		write_line(settings, fd, done,
-			OBJECT ": setsockopt(%d): set in place of %d:", fd,
-			replaced);
-}
-
-/*
- * Before the program sets one of a socket's times: returns the user timeout if
- * that is derived from the times, and stores these; else returns 0. It is asked
- * before, because no question tells afterwards what the program replaced.
- */
-static int derived_user_timeout(int fd, int times[TIMES])
-{
-	int user_timeout = ask(fd, IPPROTO_TCP, TCP_USER_TIMEOUT);
-
-	if (user_timeout <= 0)
-		return 0;
-	for (int i = 0; i < TIMES; i++)
-		times[i] = ask_time(fd, i);
-	return derive(times) == user_timeout ? user_timeout : 0;
-}
-
-/* After the program set one of the times: the user timeout follows. */
-static void follow(const struct settings *settings, int fd, int setting,
-	int times[TIMES], int replaced)
-{
-	int user_timeout;
-
-	times[setting] = ask_time(fd, setting);
-	user_timeout = derive(times);
-	if (user_timeout == replaced || user_timeout == DERIVE)
-		return;
-	if (set_option(find_setsockopt(), fd, IPPROTO_TCP, TCP_USER_TIMEOUT,
-		    user_timeout) == 0)
-		tell(settings, fd, 0,
-			OBJECT ": setsockopt(%d): derived in place of %d:"
-			       " TCP_USER_TIMEOUT=%d",
-			fd, replaced, user_timeout);
-	else
-		tell_error(settings, table[USER_TIMEOUT].names[THIS_LIBRARY],
-			user_timeout);
-}
-
-/* Which of the times an option is; TIMES where it is none. */
-INLINE int time_of(int level, int number)
-{
-	int i = 0;
-
-	if (level != IPPROTO_TCP)
-		return TIMES;
-	while (i < TIMES && table[i].number != number)
-		i++;
-	return i;
-}
-
-/*
- * The program's setsockopt(), whichever name it has. Where this object sees to
- * the user timeout, the other one need not.
- */
-INLINE int set_by_program(__typeof__(&setsockopt) next, int fd, int level,
-	int number, const void *value, socklen_t length)
-{
-	int saved = errno, own = own_call(value);
-	const struct settings *settings;
-	int setting = TIMES, derived = 0, result;
-	int times[TIMES];
-
-	if (saved == own)
-		return next(fd, level, number, value, length);
-	settings = settings_now();
-	if (settings->derives_again)
-		setting = time_of(level, number);
-	if (setting != TIMES)
-		derived = derived_user_timeout(fd, times);
-
-	errno = setting == TIMES ? saved : own;
-	result = next(fd, level, number, value, length);
-	if (errno != own)
-		saved = errno;
-	if (result == 0 && settings->force)
-		keep(settings, fd, level, number);
-	if (result == 0 && derived)
-		follow(settings, fd, setting, times, derived);
-	errno = saved;
-	return result;
-}
-
-/*
- * By labels of their own, because with 64-bit time the header calls the first
- * one by the second's name.
- */
-EXPORT int set_by_name(int fd, int level, int number, const void *value,
-	socklen_t length) __asm__("setsockopt");
-
-int set_by_name(
-	int fd, int level, int number, const void *value, socklen_t length)
-{
-	return set_by_program(
-		find_setsockopt(), fd, level, number, value, length);
-}
-
-/*
- * What 32-bit programs with 64-bit time call. glibc has it where time had 32
- * bits once.
- */
-#if defined(__GLIBC__) && __TIMESIZE == 32
-#define HAS_SETSOCKOPT64
-static struct next of_setsockopt64 = {"__setsockopt64", NULL};
-
-EXPORT int set_by_name64(int fd, int level, int number, const void *value,
-	socklen_t length) __asm__("__setsockopt64");
-
-int set_by_name64(
-	int fd, int level, int number, const void *value, socklen_t length)
-{
-	return set_by_program((__typeof__(&setsockopt))find(&of_setsockopt64),
-		fd, level, number, value, length);
-}
-#endif
-
-/* The constructor's part: the settings that hold from now on. */
-static void read_at_start(void)
-{
-	const bool *met = at_start.met;
-	const char *time = "connect()";
 	int saved = errno;
 	struct environment environment = read_environment();
 
-	look_up(&of_getsockopt);
-	look_up(&of_setsockopt);
+	look_up(&next_getsockopt);
+	look_up(&next_setsockopt);
 #ifdef HAS_SETSOCKOPT64
-	look_up(&of_setsockopt64);
+	look_up(&next_setsockopt64);
 #endif
 	at_start.debug = debug_output(&environment);
 	read_settings(&at_start, &environment, true);
-	atomic_store_explicit(&there_is,
-		at_start.read_at_every_call ? ITS_DEBUG : ALL_OF_IT,
+	atomic_store_explicit(&state,
+		at_start.read_at_every_call ? READ_AT_EVERY_CALL
+					    : READ_AT_START,
 		memory_order_release);
-
-	if (SETS & BIT(DEFER_ACCEPT))
-		time = "listen()";
-	else if (at_start.at_socket)
-		time = "socket()";
-	tell(&at_start, -1, SETS,
-		OBJECT " " VERSION ": %s, vocabulary of %s, at %s%s%s:",
-		is_off(&at_start) ? "off" : "on",
-		vocabulary_names[met[LIBKEEPALIVE_0_3] + 2 * met[LIBDONTDIE]],
-		time, at_start.force ? ", by force" : "",
-		at_start.read_at_every_call ? ", read at every call" : "");
+	if (is_debugged(&at_start))
+		write_start(at_start.at_socket && CALLS & AT_SOCKET ? "socket()"
+								    : time);
 	errno = saved;
 }

@@ -2,31 +2,40 @@
 
 /* libkeepalive.so: keepalive on connections that a program opens. */
 #define OBJECT "libkeepalive.so"
-#define SETS AT_CONNECT
+#define CALLS (AT_SOCKET | AT_CONNECT | AT_CONNECT_LATE)
 #include "common.h"
 
-NEXT(connect, (int fd, const struct sockaddr *address, socklen_t length),
-	(fd, address, length))
-NEXT(socket, (int domain, int type, int protocol), (domain, type, protocol))
+static struct next next_connect = {"connect", NULL};
+static struct next next_socket = {"socket", NULL};
 
 __attribute__((constructor)) static void start(void)
 {
-	look_up(&of_connect);
-	look_up(&of_socket);
-	read_at_start();
+	look_up(&next_connect);
+	look_up(&next_socket);
+	start_with("connect()");
+}
+
+static void before_connect(int fd)
+{
+	struct settings own;
+	const struct settings *settings = settings_now(&own);
+	struct outcome outcome = prepare(settings, fd,
+		settings->at_socket ? AT_CONNECT_LATE : AT_CONNECT);
+
+	if (is_debugged(settings))
+		write_line(settings, fd, outcome.set,
+			OBJECT ": connect(%d): %s", fd,
+			verdicts[outcome.verdict]);
 }
 
 EXPORT int connect(int fd, const struct sockaddr *address, socklen_t length)
 {
+	__typeof__(&connect) next = find(&next_connect);
 	int saved = errno;
-	const struct settings *settings = settings_now();
-	unsigned int done = prepare(settings, fd,
-		settings->at_socket ? AT_CONNECT_LATE : AT_CONNECT);
 
-	tell(settings, fd, done, OBJECT ": connect(%d): %s", fd,
-		verdict(settings, done));
+	before_connect(fd);
 	errno = saved;
-	return next_connect(fd, address, length);
+	return next(fd, address, length);
 }
 
 static bool makes_tcp(int domain, int type, int protocol)
@@ -39,24 +48,28 @@ static bool makes_tcp(int domain, int type, int protocol)
 
 EXPORT int socket(int domain, int type, int protocol)
 {
-	int fd = next_socket(domain, type, protocol);
+	__typeof__(&socket) next = find(&next_socket);
+	int fd = next(domain, type, protocol);
 	int saved = errno;
-	const struct settings *settings = settings_now();
-	unsigned int done = BIT(LATER);
+	struct settings own;
+	const struct settings *settings = settings_now(&own);
+	struct outcome outcome = {LEFT_TO_CONNECT, 0};
 
 	if (fd < 0)
-		done = BIT(FAILED);
+		outcome.verdict = FAILED;
 	else if (!makes_tcp(domain, type, protocol))
-		done = BIT(NOT_TCP);
+		outcome.verdict = NOT_TCP;
 	else if (settings->at_socket)
-		done = prepare(settings, fd, AT_SOCKET);
-	tell(settings, fd, done, OBJECT ": socket(%d, %d, %d) = %d: %s", domain,
-		type, protocol, fd, verdict(settings, done));
+		outcome = prepare(settings, fd, AT_SOCKET);
+	if (is_debugged(settings))
+		write_line(settings, fd, outcome.set,
+			OBJECT ": socket(%d, %d, %d) = %d: %s", domain, type,
+			protocol, fd, verdicts[outcome.verdict]);
 	errno = saved;
 	return fd;
 }
 
-static bool is_kept_on(int fd, unsigned int bit)
+static bool keeps(int fd, int setting)
 {
-	return bit != BIT(SYN_COUNT) || !listens(fd);
+	return setting != SYN_COUNT || !is_listening(fd);
 }

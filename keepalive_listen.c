@@ -2,30 +2,30 @@
 
 /* libkeepalive_listen.so: keepalive on connections that a program accepts. */
 #define OBJECT "libkeepalive_listen.so"
-#define SETS AT_LISTEN
+#define CALLS (AT_LISTEN | AT_LISTEN_AGAIN | AT_ACCEPT)
 #include "common.h"
 
-NEXT(listen, (int fd, int backlog), (fd, backlog))
-FIND(accept)
-FIND(accept4)
+static struct next next_listen = {"listen", NULL};
+static struct next next_accept = {"accept", NULL};
+static struct next next_accept4 = {"accept4", NULL};
 
 __attribute__((constructor)) static void start(void)
 {
-	look_up(&of_listen);
-	look_up(&of_accept);
-	look_up(&of_accept4);
-	read_at_start();
+	look_up(&next_listen);
+	look_up(&next_accept);
+	look_up(&next_accept4);
+	start_with("listen()");
 }
 
 /*
- * The listeners that this program made, by their descriptors: what they accept
- * has inherited the options, and costs nothing. Listeners with higher
- * numbers are taken for somebody else's, whose connections are prepared one by
- * one. fork() copies this, exec() drops it.
+ * The listeners that this program made, by their descriptors. What they accept
+ * has inherited the options and costs nothing. A listener with a higher number
+ * is taken for somebody else's, and its connections are prepared one by one.
+ * fork() copies this, exec() drops it.
  *
- * Nobody says here when a listener is closed. It then stays known, which is
- * wrong only where the program receives somebody else's listener under that
- * very number: to notice, every accept() would have to ask.
+ * Nobody says here when a listener is closed, so it stays known. That is wrong
+ * only where the program receives somebody else's listener under the same
+ * number. To notice it, every accept() would have to ask.
  */
 #define KNOWN_LISTENERS 2048
 static atomic_bool known[KNOWN_LISTENERS];
@@ -43,67 +43,69 @@ static void set_known(int fd, bool is_ours)
 			&known[fd], is_ours, memory_order_relaxed);
 }
 
-static bool is_kept_on(int fd, unsigned int bit)
-{
-	return bit != BIT(DEFER_ACCEPT) || (is_known(fd) && listens(fd));
-}
-
 EXPORT int listen(int fd, int backlog)
 {
+	__typeof__(&listen) next = find(&next_listen);
 	int saved = errno;
-	const struct settings *settings = settings_now();
-	bool ours = !is_off(settings) && (is_known(fd) || !listens(fd));
-	unsigned int done =
-		prepare(settings, fd, ours ? AT_LISTEN : AT_LISTEN_AGAIN);
+	struct settings own;
+	const struct settings *settings = settings_now(&own);
+	bool is_ours = !settings->off && (is_known(fd) || !is_listening(fd));
+	struct outcome outcome =
+		prepare(settings, fd, is_ours ? AT_LISTEN : AT_LISTEN_AGAIN);
 	int result;
 
 	errno = saved;
-	result = next_listen(fd, backlog);
+	result = next(fd, backlog);
 	saved = errno;
 	if (result == 0)
-		set_known(fd, ours);
-	tell(settings, fd, done, OBJECT ": listen(%d, %d) = %d: %s", fd,
-		backlog, result, verdict(settings, done));
+		set_known(fd, is_ours);
+	if (is_debugged(settings))
+		write_line(settings, fd, outcome.set,
+			OBJECT ": listen(%d, %d) = %d: %s", fd, backlog, result,
+			verdicts[outcome.verdict]);
 	errno = saved;
 	return result;
 }
 
 /*
- * After accept() and accept4(). Whether the connection inherits was known
- * before the call: meanwhile the number may have become another listener's.
- * Returns the connection.
+ * After accept() and accept4(): prepares the connection unless it inherits.
+ * Whether it inherits was known before the call, because the number may have
+ * become another listener's meanwhile. Returns the connection. errno survives.
  */
 static int accepted(const char *name, int listener, bool inherits, int fd)
 {
 	int saved = errno;
-	const struct settings *settings = settings_now();
-	unsigned int done = BIT(INHERITED);
+	struct settings own;
+	const struct settings *settings = settings_now(&own);
+	struct outcome outcome = {INHERITS, 0};
 
 	if (fd < 0)
-		done = BIT(FAILED);
+		outcome.verdict = FAILED;
 	else if (!inherits)
-		done = prepare(settings, fd, AT_ACCEPT);
-	tell(settings, fd, done, OBJECT ": %s(%d) = %d: %s", name, listener, fd,
-		verdict(settings, done));
+		outcome = prepare(settings, fd, AT_ACCEPT);
+	if (is_debugged(settings))
+		write_line(settings, fd, outcome.set,
+			OBJECT ": %s(%d) = %d: %s", name, listener, fd,
+			verdicts[outcome.verdict]);
 	errno = saved;
 	return fd;
 }
 
-/* Whether debug is known to be off. */
+/* Returns whether debug is known to be off. */
 INLINE bool is_silent(void)
 {
-	return atomic_load_explicit(&there_is, memory_order_acquire) !=
-		       NOTHING_YET &&
+	return atomic_load_explicit(&state, memory_order_acquire) !=
+		       NOT_STARTED &&
 	       !is_debugged(&at_start);
 }
 
 /*
  * Where there is nothing to do or say, the next definition returns to the
- * program itself: no processor foresees a return of ours after a system call.
+ * program itself, because a return after a system call is mispredicted.
  */
 EXPORT int accept(int fd, struct sockaddr *address, socklen_t *length)
 {
-	__typeof__(&accept) next = find_accept();
+	__typeof__(&accept) next = find(&next_accept);
 	bool inherits = is_known(fd);
 
 	if (inherits && is_silent())
@@ -114,11 +116,16 @@ EXPORT int accept(int fd, struct sockaddr *address, socklen_t *length)
 EXPORT int accept4(
 	int fd, struct sockaddr *address, socklen_t *length, int flags)
 {
-	__typeof__(&accept4) next = find_accept4();
+	__typeof__(&accept4) next = find(&next_accept4);
 	bool inherits = is_known(fd);
 
 	if (inherits && is_silent())
 		return next(fd, address, length, flags);
 	return accepted(
 		"accept4", fd, inherits, next(fd, address, length, flags));
+}
+
+static bool keeps(int fd, int setting)
+{
+	return setting != DEFER_ACCEPT || (is_known(fd) && is_listening(fd));
 }

@@ -2,9 +2,10 @@
 
 /*
  * libFuzzer's target for the reading of the environment: the input's lines are
- * the environment. What read_settings() makes of it is compared with what the
- * manual says, in other words; each line that it reports has to be one line of
- * visible characters. Built with SOURCE as one of the two objects.
+ * the environment. What read_environment() and read_settings() make of it is
+ * compared with what the manual says, in other words. Each line that it reports
+ * has to be one line of visible characters. Built with SOURCE as one of the two
+ * objects.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -80,7 +81,7 @@ static const char *value_of(const char *name)
 	return value && value[0] ? value : NULL;
 }
 
-static bool equals(const char *name, const char *wanted)
+static bool variable_is(const char *name, const char *wanted)
 {
 	const char *value = getenv(name);
 
@@ -131,14 +132,15 @@ static void must(bool holds)
 /* NOLINTNEXTLINE(readability-function-cognitive-complexity) */
 static void compare(const struct settings *got)
 {
-	bool off = words_have("off") || equals("DD_USE_KEEPALIVE", "0");
+	bool off = words_have("off") || variable_is("DD_USE_KEEPALIVE", "0");
 	bool older_0_3 = false;
-	bool older_libdontdie = equals("DD_USE_KEEPALIVE", "0") ||
-				equals("DD_DEBUG", "1") ||
-				equals("DD_EVAL_ENVIRONMENT_ONCE", "0");
+	bool older_libdontdie = variable_is("DD_USE_KEEPALIVE", "0") ||
+				variable_is("DD_DEBUG", "1") ||
+				variable_is("DD_EVAL_ENVIRONMENT_ONCE", "0");
 	long want[OPTIONS];
 	bool named[OPTIONS] = {false};
 	const struct option *option = got->options;
+	bool is_derived;
 	int bad = 0;
 
 	for (size_t i = 0; i < OPTIONS; i++)
@@ -146,9 +148,8 @@ static void compare(const struct settings *got)
 			const char *value = value_of(manual[i].names[name]);
 			long number;
 
-			if (!value || !((SETS & BIT(DEFER_ACCEPT))
-						      ? manual[i].listen
-						      : manual[i].client))
+			if (!value || !((CALLS & AT_LISTEN) ? manual[i].listen
+							    : manual[i].client))
 				continue;
 			if (!good(value, &manual[i], &number)) {
 				bad++;
@@ -167,34 +168,30 @@ static void compare(const struct settings *got)
 			want[i] = older_0_3 || older_libdontdie
 					  ? 0
 					  : manual[i].normal;
-	if (want[3] == -1 && want[0] && want[1] && want[2])
+	is_derived = want[3] == -1;
+	if (is_derived && want[0] && want[1] && want[2])
 		want[3] = (want[0] + want[1] * want[2]) * 1000;
 	if (want[3] > 2147483647)
 		want[3] = 2147483647;
 
-	must(got->value[IDLE] == want[0] && got->value[INTERVAL] == want[1] &&
-		got->value[COUNT] == want[2]);
-	must(got->value[USER_TIMEOUT] == want[3]);
-	must(got->value[SEGMENT_SIZE] == want[4]);
-	must(got->value[WINDOW_CLAMP] == want[5]);
-	must(got->value[SYN_COUNT] == want[6]);
-	must(got->value[DEFER_ACCEPT] == want[7]);
-	must(got->value[KEEPALIVE] == !off);
-	for (int i = 0; i < SETTINGS; i++) {
-		must((got->value[i] != 0) == !!(got->wanted & BIT(i)));
-		if (got->value[i] != 0) {
-			must(option->bit == BIT(i) && option->level != 0);
-			must(option++->value == got->value[i]);
+	must(got->off == off);
+	for (size_t i = 0; i < TIMES; i++)
+		must(got->times[i] == want[i]);
+	for (size_t i = 0; i < OPTIONS; i++)
+		if (want[i] != 0) {
+			must(option->setting == i);
+			must(option++->value == want[i]);
 		}
-	}
+	must(off || (option++->setting == KEEPALIVE));
 	must(option->level == 0);
-	must(got->met[LIBKEEPALIVE_0_3] == older_0_3);
-	must(got->met[LIBDONTDIE] == older_libdontdie);
+	must(got->older == (older_0_3 ? LIBKEEPALIVE_0_3 : 0) +
+				   (older_libdontdie ? LIBDONTDIE : 0));
 	must(got->at_socket ==
 		(older_0_3 || older_libdontdie || words_have("socket")));
 	must(got->force == (!off && words_have("force")));
+	must(got->follows == (is_derived && !got->force));
 	must(got->read_at_every_call ==
-		equals("DD_EVAL_ENVIRONMENT_ONCE", "0"));
+		variable_is("DD_EVAL_ENVIRONMENT_ONCE", "0"));
 	must(lines_heard == (off ? 0 : bad));
 }
 

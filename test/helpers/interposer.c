@@ -50,14 +50,16 @@ static bool is_emulated(int protocol)
 
 static void set_its_own(void)
 {
+	__typeof__(&setsockopt) first =
+		(__typeof__(&setsockopt))dlsym(RTLD_DEFAULT, "setsockopt");
 	static bool done;
 	int off = 0;
 
 	if (done || !getenv("INTERPOSER_SETS"))
 		return;
 	done = true;
-	setsockopt(socket(AF_INET, SOCK_STREAM, 0), SOL_SOCKET, SO_KEEPALIVE,
-		&off, sizeof(off));
+	first(socket(AF_INET, SOCK_STREAM, 0), SOL_SOCKET, SO_KEEPALIVE, &off,
+		sizeof(off));
 }
 
 /* Takes one from a segment size, where its caller has it, const or not. */

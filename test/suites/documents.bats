@@ -10,11 +10,11 @@ table() {
 	{
 		cat <<-'C'
 			#define OBJECT ""
-			#define SETS (BIT(SETTINGS) - 1)
+			#define CALLS (AT_ALL | AT_CONNECT_LATE)
 			#include "common.h"
-			static bool is_kept_on(int fd, unsigned int bit)
+			static bool keeps(int fd, int setting)
 			{
-				return fd && bit;
+				return fd && setting;
 			}
 			int main(void)
 			{
@@ -22,8 +22,8 @@ table() {
 					for (int j = 0; j < VOCABULARIES; j++)
 						if (*table[i].names[j])
 							printf("%s ", table[i].names[j]);
-					printf("%d %d %s %d\n", table[i].min,
-						table[i].max, table[i].unit,
+					printf("%d %d %s %d\n", table[i].least,
+						table[i].most, table[i].unit,
 						table[i].initial);
 				}
 			}
@@ -140,8 +140,8 @@ message_patterns() {
 }
 
 @test "manual: the verdicts in DIAGNOSTICS are those of the code" {
-	in_code=$(sed -n '/^static char reasons/,/^}/p; /\*verdict(/,/^}/p' \
-		"$top/common.h" | grep -oE '"[^"]+"' | tr -d '"' | sort -u)
+	in_code=$(sed -n '/^static char verdicts/,/^}/p' "$top/common.h" |
+		grep -oE '= "[^"]+"' | tr -d '="' | sed 's/^ //' | sort -u)
 	documented=$(section DIAGNOSTICS | sed -n '/^The verdicts/,/^\.It/p' |
 		sed -nE 's/^\.Ql (.*) [,.]$/\1/p' | sort -u)
 	same "$in_code" "$documented"
