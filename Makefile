@@ -22,9 +22,22 @@ all: $(objects) ## build both objects (as plain make does)
 
 libkeepalive.so: keepalive.c
 libkeepalive_listen.so: keepalive_listen.c
-$(objects): common.h Makefile
-	$(CC) $(WARNINGS) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(needed) -o $@ \
-		$(filter %.c,$^)
+$(objects): common.h Makefile test/build/defaults
+	$(CC) $(WARNINGS) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(needed) \
+		@test/build/defaults -o $@ $(filter %.c,$^)
+
+# The compiler's options for DEFAULTS='NAME=VALUE ...', which are checked against
+# the table. They stay until make has other ones, or make clean.
+ifneq ($(origin DEFAULTS),undefined)
+export DEFAULTS
+test/build/defaults: FORCE
+endif
+test/build/defaults:
+	@mkdir -p $(@D)
+	@awk "$$check_defaults" common.h >$@.new
+	@cmp -s $@.new $@ || cp $@.new $@
+	@rm $@.new
+FORCE:
 
 # The tests' own programs: for a preloaded constructor, as an object too.
 test_programs = test/build/call test/build/call_early.so test/build/sockets \
@@ -154,3 +167,48 @@ clean: ## remove what the other targets made
 .PHONY: help
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 12
+
+# Prints the options for the compiler, or what is wrong with DEFAULTS.
+export check_defaults
+define check_defaults
+function fail(what) {
+	print "make: DEFAULTS: " what >"/dev/stderr"
+	failed = 1
+	exit 1
+}
+BEGIN { count = split(ENVIRON["DEFAULTS"], wanted) }
+/^\t\[[A-Z_]+\] = [{][{]"TCP_/ {
+	split($$0, word, /[]["]/)
+	setting = word[2]
+	name = word[4]
+	names = names " " name
+}
+name && /^\t\t"/ {
+	gsub(/DERIVE/, "-1")
+	gsub(/INT_MAX/, "2147483647")
+	split($$0, word, /[", \t]+/)
+	for (i = 1; i <= count; i++) {
+		if (index(wanted[i], name "=") != 1)
+			continue
+		value = substr(wanted[i], length(name) + 2)
+		if (value !~ /^(-1|[0-9]+)$$/ || (value != 0 && \
+			(value + 0 < word[3] + 0 || value + 0 > word[4] + 0)))
+			fail(wanted[i] ": " (word[3] > 0 ? "0 or " : "") \
+				word[3] " to " word[4] " " word[2] " are allowed")
+		initial = initial "[" setting "].initial=" value + 0 ","
+		text = text " " name "=" value + 0
+		known[i] = 1
+	}
+	name = ""
+}
+END {
+	if (failed)
+		exit 1
+	for (i = 1; i <= count; i++)
+		if (!known[i])
+			fail(wanted[i] ": NAME=VALUE are allowed, with a NAME of" names)
+	if (text)
+		printf "-DDEFAULTS=%s -Wno-override-init -Wno-initializer-overrides " \
+			"\"-DDEFAULTS_TEXT=\\\"%s\\\"\"\n", initial, substr(text, 2)
+}
+endef

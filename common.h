@@ -124,7 +124,10 @@ static struct setting {
 	[KEEPALIVE] = {{"SO_KEEPALIVE"}, /* the variable KEEPALIVE has words */
 		"", 0, 1, 1,
 		SOL_SOCKET, SO_KEEPALIVE, AT_ALL},
-	/* clang-format on */
+/* clang-format on */
+#ifdef DEFAULTS
+	DEFAULTS /* make DEFAULTS=... replaces some of the initial values */
+#endif
 };
 
 /* An option to set. The last one of a list has level SOL_IP, which is 0. */
@@ -879,7 +882,7 @@ RARE void write_line(const struct settings *settings, int fd, unsigned int set,
 	const struct output *to = &settings->debug;
 	const void *no_address = NULL;
 	struct output now;
-	char line[512]; /* the longest takes 400 */
+	char line[768]; /* the longest takes 600, with all of make DEFAULTS */
 	char *text = line + PRIORITY_LENGTH;
 	size_t size = sizeof(line) - PRIORITY_LENGTH;
 	size_t length;
@@ -958,11 +961,21 @@ static void report(
 /* ---- the start ---- */
 
 #define VERSION "1.0.0"
+#ifdef DEFAULTS
+#define BUILD VERSION " with " DEFAULTS_TEXT
+#define METADATA_DEFAULTS ",\"defaults\":\"" DEFAULTS_TEXT "\""
+#else
+#define BUILD VERSION
+#define METADATA_DEFAULTS
+#endif
+
 /*
  * Package metadata, by which `readelf -n` and a core dump tell the version. The
  * alignment is a note's; gcc would choose 32 on x86.
  */
-#define METADATA "{\"name\":\"libkeepalive\",\"version\":\"" VERSION "\"}"
+#define METADATA                                                               \
+	"{\"name\":\"libkeepalive\",\"version\":\"" VERSION                    \
+	"\"" METADATA_DEFAULTS "}"
 __attribute__((
 	used, section(".note.package"), aligned(4))) static const struct {
 	unsigned int owner_size, size, type;
@@ -1023,7 +1036,7 @@ static char vocabulary_names[][sizeof("libkeepalive 0.3 and libdontdie")] = {
 RARE void write_start(const char *time)
 {
 	write_line(&at_start, -1, BIT(SETTINGS) - 1,
-		OBJECT " " VERSION ": %s, vocabulary of %s, at %s%s%s:",
+		OBJECT " " BUILD ": %s, vocabulary of %s, at %s%s%s:",
 		at_start.off ? "off" : "on", vocabulary_names[at_start.older],
 		time, at_start.force ? ", by force" : "",
 		at_start.read_at_every_call ? ", read at every call" : "");
