@@ -17,13 +17,20 @@ needed := -fPIC -fvisibility=hidden -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -D_TIME
 	-fdebug-prefix-map='$(CURDIR)'=. -shared -nostartfiles \
 	-Wl,-z,relro,-z,now,-z,defs,-z,noexecstack,-z,noseparate-code
 
+# A line for each file, unless it is make -s; the whole command with make V=1.
+is_silent = $(findstring s,$(firstword -$(MAKEFLAGS)))
+say = $(if $(filter 1,$(V)),,@$(if $(is_silent),,echo '  build $@';) )
+
 .PHONY: all
 all: $(objects) ## build both objects (as plain make does)
+	$(if $(is_silent),,@printf '%s\n' \
+		'Next: make demo, make test, make install (as root), or at once' \
+		'LD_PRELOAD=$(CURDIR)/libkeepalive.so COMMAND')
 
 libkeepalive.so: keepalive.c
 libkeepalive_listen.so: keepalive_listen.c
 $(objects): common.h Makefile test/build/defaults
-	$(CC) $(WARNINGS) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(needed) \
+	$(say)$(CC) $(WARNINGS) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(needed) \
 		@test/build/defaults -o $@ $(filter %.c,$^)
 
 # The compiler's options for DEFAULTS='NAME=VALUE ...', which are checked against
@@ -48,11 +55,11 @@ vpath %.c test/helpers test/bench
 
 test/build/%: %.c
 	@mkdir -p $(@D)
-	$(CC) $(WARNINGS) -D_GNU_SOURCE $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $<
+	$(say)$(CC) $(WARNINGS) -D_GNU_SOURCE $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $<
 
 test/build/%_early.so: %.c
 	@mkdir -p $(@D)
-	$(CC) $(WARNINGS) -D_GNU_SOURCE $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) \
+	$(say)$(CC) $(WARNINGS) -D_GNU_SOURCE $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) \
 		-DEARLY -fPIC -shared -o $@ $<
 
 # GNU's names for where things go.
@@ -71,7 +78,7 @@ cache = PATH="$$PATH:/sbin"; [ -n '$(DESTDIR)' ] || [ "$$(id -u)" != 0 ] || \
 	! command -v ldconfig >/dev/null || ldconfig
 
 .PHONY: install
-install: all ## put the objects, the manual and README below prefix
+install: $(objects) ## put the objects, the manual and README below prefix
 	@set -eu; for to in $(installed); do \
 		name=$${to##*/}; new="$(DESTDIR)$${to%/*}/.$$name.new"; \
 		install -D -m 644 "$$(find $$name man/$$name 2>/dev/null)" "$$new"; \
@@ -148,11 +155,11 @@ bench: $(objects) $(test_programs) ## measure what the library costs
 # The floors of what a preloaded object costs: any, and one that sets options.
 test/build/bare.so: bare.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(WARNINGS) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(needed) -o $@ $<
+	$(say)$(CC) $(WARNINGS) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(needed) -o $@ $<
 
 test/build/empty.so: Makefile
 	@mkdir -p $(@D)
-	echo 'int nothing(void); EXPORT int nothing(void) { return 0; }' | \
+	$(say)echo 'int nothing(void); EXPORT int nothing(void) { return 0; }' | \
 		$(CC) -DEXPORT='__attribute__((visibility("default")))' \
 		$(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(needed) -x c -o $@ -
 
