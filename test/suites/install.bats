@@ -183,7 +183,7 @@ install_and() {
 	[ "$output" = /usr/local/share/man/man7/libkeepalive.7 ]
 	for page in libkeepalive libkeepalive_listen; do
 		run -0 install_and "man $page | cat"
-		grep "^ *$page.* TCP keepalive for " <<<"$output"
+		tr -s ' ' <<<"$output" | grep "^ *$page.* TCP keepalive for "
 	done
 }
 
