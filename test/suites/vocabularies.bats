@@ -168,7 +168,7 @@ logged() {
 	unshare --mount bash -euc "$(declare -f await)"'
 		mount -t tmpfs none /dev
 		mknod -m 666 /dev/null c 1 3
-		socat -u UNIX-RECV:/dev/log OPEN:/dev/messages,creat,append &
+		socat -lf /dev/null -u UNIX-RECV:/dev/log OPEN:/dev/messages,creat,append &
 		trap "kill $!" EXIT
 		await find /dev/log -type s 2>/dev/null
 		DD_DEBUG=1 DD_TCP_KEEPALIVE_TIME=4 LD_PRELOAD=$1 \
