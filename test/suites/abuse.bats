@@ -253,10 +253,10 @@ with_object() {
 		# The object's name, 7 or 8 variables of its own and 6 older.
 		[ "${#stderr_lines[@]}" -ge 14 ]
 		# shellcheck disable=SC2154
-		run -1 env LC_ALL=C grep -vE '^[ -~]{20,400}$' <<<"$stderr"
 		[ "$(grep -cF '="%n%n%s%1000000d\x1b[2J\x0d\x0a' \
 			<<<"$stderr")" -ge 13 ]
 		[ "$(grep -c ' on, ' <<<"$stderr")" -eq 1 ]
+		run -1 env LC_ALL=C grep -vE '^[ -~]{20,400}$' <<<"$stderr"
 	done
 	env "${arguments[@]}" strace -qq -s 1000 -e trace=write,writev \
 		-e signal=none -o "$trace" -E LD_PRELOAD="$client" /bin/true \
