@@ -365,9 +365,11 @@ chained() {
 	export PROXYCHAINS_QUIET_MODE=1 TORSOCKS_LOG_LEVEL=1
 	local other objects to='socket c inet stream 0 connect c 192.0.2.1:9
 		socket s inet stream 0 bind s 127.0.0.1:0 options c'
-	for other in libproxychains.so.4 torsocks/libtorsocks.so; do
-		[ -e "$lib/$other" ]
-		for objects in "$both:$lib/$other" "$lib/$other:$both"; do
+	# torsocks 2.5 has its object beside the others, 2.4 in a folder.
+	for other in "$lib/libproxychains.so.4" \
+		"$(find "$lib" -name libtorsocks.so)"; do
+		[ -e "$other" ]
+		for objects in "$both:$other" "$other:$both"; do
 			# shellcheck disable=SC2086
 			LIBKEEPALIVE_DEBUG=1 run -0 preload "$objects" \
 				timeout 20 "$call" $to
