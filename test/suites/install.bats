@@ -301,6 +301,8 @@ units() {
 		-e 's,^COPY --from=build /image /,cp -r /image/. /,p' \
 		-e 's/^ENV \(.*\)/env \1 LIBKEEPALIVE_DEBUG=1 true 2>\&1/p' \
 		"$examples/Dockerfile")
+	# The project itself may lie in /src, and the image cleans that.
+	script=${script//\/src/\/copied}
 	[ "$(grep -c . <<<"$script")" -eq \
 		"$(grep -cE '^(COPY|ENV|RUN [^a])' "$examples/Dockerfile")" ]
 	run -0 on_a_copy "$script"
