@@ -28,6 +28,10 @@ version=$(sed -n 's/^#define VERSION "\(.*\)"/\1/p' "$top/common.h")
 	[ "$output" = "libkeepalive.so $version: off, vocabulary of libdontdie, at socket():" ]
 	LIBKEEPALIVE_DEBUG=1 DD_EVAL_ENVIRONMENT_ONCE=0 run -0 preload "$client" "$call" clearenv
 	[ "$output" = "libkeepalive.so $version: on, vocabulary of libdontdie, at socket(), read at every call: SO_KEEPALIVE=1" ]
+	LIBKEEPALIVE_DEBUG=1 KEEPALIVE=off run -0 preload "$listen" "$call" clearenv
+	[ "$output" = "libkeepalive_listen.so $version: off, vocabulary of libkeepalive, at listen():" ]
+	LIBKEEPALIVE_DEBUG=1 DD_EVAL_ENVIRONMENT_ONCE=0 run -0 preload "$listen" "$call" clearenv
+	[ "$output" = "libkeepalive_listen.so $version: on, vocabulary of libdontdie, at listen(), read at every call: SO_KEEPALIVE=1" ]
 }
 
 @test "debug: the first line asks no descriptor what is derived" {
