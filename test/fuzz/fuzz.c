@@ -89,12 +89,13 @@ static bool variable_is(const char *name, const char *wanted)
 }
 
 /* Whether it is a good value; no digits count in front of the last eleven. */
-static bool good(const char *value, const struct expected *expected, long *is)
+static bool good(
+	const char *value, const struct expected *expected, long *number)
 {
 	size_t digits = strspn(value, "0123456789");
 
 	if (strcmp(value, "-1") == 0 && expected->least == -1) {
-		*is = -1;
+		*number = -1;
 		return true;
 	}
 	if (value[digits])
@@ -103,8 +104,9 @@ static bool good(const char *value, const struct expected *expected, long *is)
 		value++;
 	if (strlen(value) > 10)
 		return false;
-	*is = *value ? strtol(value, NULL, 10) : 0;
-	return *is == 0 || (*is >= expected->least && *is <= expected->most);
+	*number = *value ? strtol(value, NULL, 10) : 0;
+	return *number == 0 ||
+	       (*number >= expected->least && *number <= expected->most);
 }
 
 static bool words_have(const char *wanted)

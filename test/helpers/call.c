@@ -37,10 +37,7 @@ struct word {
 	int value;
 };
 
-#define WORD(name)                                                             \
-	{                                                                      \
-#name, name                                                    \
-	}
+#define WORD(name) #name, name
 
 static const struct word words[] = {
 	{"unix", AF_UNIX},
@@ -66,32 +63,32 @@ static const struct word words[] = {
 
 /* strerrorname_np() is glibc's alone. */
 static const struct word errors[] = {
-	WORD(EACCES),
-	WORD(EADDRINUSE),
-	WORD(EAGAIN),
-	WORD(EBADF),
-	WORD(EBUSY),
-	WORD(ECONNREFUSED),
-	WORD(ECONNRESET),
-	WORD(EDOM),
-	WORD(EFAULT),
-	WORD(EINPROGRESS),
-	WORD(EINTR),
-	WORD(EINVAL),
-	WORD(EISCONN),
-	WORD(EMFILE),
-	WORD(ENETDOWN),
-	WORD(ENOBUFS),
-	WORD(ENOENT),
-	WORD(ENOMEM),
-	WORD(ENOPROTOOPT),
-	WORD(ENOSYS),
-	WORD(ENOTCONN),
-	WORD(ENOTSOCK),
-	WORD(EOPNOTSUPP),
-	WORD(EPERM),
-	WORD(EPIPE),
-	WORD(ETIMEDOUT),
+	{WORD(EACCES)},
+	{WORD(EADDRINUSE)},
+	{WORD(EAGAIN)},
+	{WORD(EBADF)},
+	{WORD(EBUSY)},
+	{WORD(ECONNREFUSED)},
+	{WORD(ECONNRESET)},
+	{WORD(EDOM)},
+	{WORD(EFAULT)},
+	{WORD(EINPROGRESS)},
+	{WORD(EINTR)},
+	{WORD(EINVAL)},
+	{WORD(EISCONN)},
+	{WORD(EMFILE)},
+	{WORD(ENETDOWN)},
+	{WORD(ENOBUFS)},
+	{WORD(ENOENT)},
+	{WORD(ENOMEM)},
+	{WORD(ENOPROTOOPT)},
+	{WORD(ENOSYS)},
+	{WORD(ENOTCONN)},
+	{WORD(ENOTSOCK)},
+	{WORD(EOPNOTSUPP)},
+	{WORD(EPERM)},
+	{WORD(EPIPE)},
+	{WORD(ETIMEDOUT)},
 };
 
 static const struct option {

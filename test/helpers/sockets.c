@@ -159,7 +159,8 @@ static bool print_process(const char *pid)
 		close((int)pidfd);
 		return fail(pid, path);
 	}
-	for (struct dirent *entry; complete && (entry = readdir(directory));) {
+	for (const struct dirent *entry;
+		complete && (entry = readdir(directory));) {
 		const char *number = entry->d_name;
 		long fd;
 

@@ -982,7 +982,8 @@ static void scene_children(void)
 		NULL, 12288, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	pid_t child;
 #ifdef __SANITIZE_THREAD__
-	/* It takes each clone() for a fork() and gives the child a new state. */
+	/* It takes each clone() for a fork() and gives the child a new state.
+	 */
 	int memory = 0;
 #else
 	int memory = CLONE_VM;
@@ -1008,8 +1009,8 @@ static void scene_children(void)
 
 	/* Below the 8 KiB lies a page that no program may touch. */
 	mprotect(room + 4096, 8192, PROT_READ | PROT_WRITE);
-	child = clone(run_child, room + 12288, memory | CLONE_VFORK | SIGCHLD,
-		NULL);
+	child = clone(
+		run_child, room + 12288, memory | CLONE_VFORK | SIGCHLD, NULL);
 	print_child("clone with 8 KiB", child);
 }
 
@@ -1051,7 +1052,6 @@ static void scene_full(void)
 	struct rlimit limit = {
 		descriptors_of_the_machine(), descriptors_of_the_machine()};
 	struct cast cast;
-	int high;
 
 	if (setrlimit(RLIMIT_NOFILE, &limit) != 0) {
 		getrlimit(RLIMIT_NOFILE, &limit);
@@ -1060,6 +1060,8 @@ static void scene_full(void)
 	}
 	for (int number = 0; number < CALLS; number++)
 		for (int state = FRESH; state < STATES; state++) {
+			int high;
+
 			make_state(&cast, &kinds[0], (enum state)state);
 			high = dup2(cast.fd, (int)limit.rlim_cur - 1);
 			printf("highest, %s:", states[state]);
