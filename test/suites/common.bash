@@ -19,6 +19,31 @@ early_interposer=$top/test/build/interposer_early.so
 # The tests' own environment has none of the library's variables.
 unset "${!TCP_@}" "${!KEEP@}" "${!DD_@}" "${!LIBKEEPALIVE_DEBUG@}" LD_PRELOAD
 
+# Skips a test that names a tool which test/run has not found, be it in a function
+# that it calls.
+takes_tools() {
+	local functions=("$BATS_TEST_NAME") i body lacks name names
+	[ "${LACKS-}" ] || return 0
+	names=$(sed -n 's/^\([a-z_0-9]*\)() {.*/\1/p' "$BATS_TEST_FILENAME" \
+		"${BASH_SOURCE[0]}")
+	for ((i = 0; i < ${#functions[@]}; i++)); do
+		body=" $(declare -f "${functions[i]}" | sed 1d) "
+		for lacks in $LACKS; do
+			[[ ! $body =~ [^[:alnum:]_]${lacks%:*}[^[:alnum:]_] ]] ||
+				skip "takes ${lacks#*:}"
+		done
+		for name in $names; do
+			[[ " ${functions[*]} " == *" $name "* ]] ||
+				[[ ! $body =~ [^[:alnum:]_-]${name}[^[:alnum:]_-] ]] ||
+				functions+=("$name")
+		done
+	done
+}
+
+setup() {
+	takes_tools
+}
+
 # For tests that an ordinary user cannot run.
 takes_root() {
 	[ "$EUID" -eq 0 ] || skip "takes root"

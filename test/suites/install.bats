@@ -7,6 +7,7 @@ examples=$top/test/examples
 # Everything is made from a tarball, as who downloads one makes it: the sources
 # as they are now, in a commit of their own.
 setup_file() {
+	command -v git >/dev/null || return 0 # each test is skipped
 	local top=${BATS_TEST_DIRNAME%/*/*}
 	unset MAKEFLAGS MAKELEVEL MFLAGS "${!GIT_@}"
 	export commit=$BATS_FILE_TMPDIR/commit source=$BATS_FILE_TMPDIR/source
@@ -23,6 +24,8 @@ setup_file() {
 }
 
 setup() {
+	takes_tools
+	command -v git >/dev/null || skip "takes git"
 	unset MAKEFLAGS MAKELEVEL MFLAGS "${!GIT_@}"
 	into=$BATS_TEST_TMPDIR/into
 }

@@ -8,6 +8,7 @@
 load common
 
 setup() {
+	takes_tools
 	local tree
 	for tree in "$I386" "$I386_TIME64" "$ARMHF" "$ARMHF_TIME64" "$MUSL" \
 		"$AARCH64"; do

@@ -2,6 +2,7 @@
 load common
 
 setup() {
+	takes_tools
 	takes_root
 }
 
