@@ -283,6 +283,7 @@ with_entries() {
 # bats test_tags=as-built,native
 @test "the environment: a program may define environ for something else" {
 	gcc -w -rdynamic -x c -o "$BATS_TEST_TMPDIR/program" - <<-'C'
+		int execv(const char *, char *const *);
 		int environ[4] = {1, 2, 3, 4};
 		int main(int count, char **arguments)
 		{
