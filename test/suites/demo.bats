@@ -54,6 +54,19 @@ copy() {
 	[[ ${lines[-1]} == "Part two, the firewall, is left out: "* ]]
 }
 
+@test "demo: without the tools of part two, shows part one and says what to install" {
+	local tool
+	copy
+	sed -i 's|:/usr/sbin:/sbin||' "${demo%/*}"/{run,firewall}
+	mkdir "$BATS_TEST_TMPDIR/bin"
+	for tool in bash cat dirname env grep ip nc sed setpriv sort ss unshare; do
+		ln -s "$(command -v $tool)" "$BATS_TEST_TMPDIR/bin"
+	done
+	run -0 env PATH="$BATS_TEST_TMPDIR/bin" "$demo" 3>&- 4>&-
+	[[ $output == *"What changed, on both sides: SO_KEEPALIVE 0 -> 1"* ]]
+	[ "${lines[-1]}" = "Part two, the firewall, is left out: apt-get install nftables tcpdump" ]
+}
+
 @test "demo: a missing tool is named in one line" {
 	mkdir "$BATS_TEST_TMPDIR/bin"
 	ln -s "$(command -v bash)" "$(command -v dirname)" "$BATS_TEST_TMPDIR/bin"
