@@ -228,6 +228,15 @@ static int call_setsockopt(struct hand *hand, int i)
 	return setsockopt(hand->kept, IPPROTO_TCP, TCP_NODELAY, &i, sizeof(i));
 }
 
+/* Each time another value, so that a derived user timeout follows. */
+static int call_keepidle(struct hand *hand, int i)
+{
+	int idle = 100 + i;
+
+	return setsockopt(
+		hand->kept, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
+}
+
 static void close_one(struct hand *hand, int i)
 {
 	close(hand->fd[i]);
@@ -265,6 +274,7 @@ static const struct work {
 	{"udp", keep_udp, do_nothing, call_connect_kept, do_nothing},
 	{"unix", keep_unix, do_nothing, call_connect_kept, do_nothing},
 	{"setsockopt", keep_tcp, do_nothing, call_setsockopt, do_nothing},
+	{"keepidle", keep_tcp, do_nothing, call_keepidle, do_nothing},
 };
 
 /* ---- the process that makes them ---- */

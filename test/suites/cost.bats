@@ -42,9 +42,18 @@ costs() {
 	costs setsockopt 0 "LD_PRELOAD=$both"
 }
 
+# The user timeout and the three times before, the time and the user timeout
+# after.
+@test "cost: a time that the program sets makes 6 system calls where the user timeout follows" {
+	costs keepidle 6 "LD_PRELOAD=$client"
+	costs keepidle 6 "LD_PRELOAD=$both"
+	costs keepidle 1 "LD_PRELOAD=$listen" # on a socket that has none
+	costs keepidle 0 "LD_PRELOAD=$both TCP_USER_TIMEOUT=0"
+}
+
 @test "cost: off makes no system call" {
 	local call
-	for call in connect listen socket accept udp unix setsockopt; do
+	for call in connect listen socket accept udp unix setsockopt keepidle; do
 		costs $call 0 "LD_PRELOAD=$both KEEPALIVE=off"
 	done
 }
