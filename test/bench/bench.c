@@ -49,6 +49,7 @@
 #define MOST_THREADS 64
 #define MOST_ENVIRONMENTS 16
 #define MOST_VARIABLES 8
+#define MOST_ENTRIES 8192 /* of a program's environment */
 #define ROUNDS 32
 #define MOST_TURNS 4096 /* of a round */
 
@@ -443,7 +444,7 @@ static double ns_of(struct timeval time)
 
 static struct sample sample_start(const struct environment *of)
 {
-	static char *all[1024];
+	static char *all[MOST_ENTRIES];
 	struct rusage usage;
 	int status, error;
 	size_t n = 0;
@@ -451,8 +452,13 @@ static struct sample sample_start(const struct environment *of)
 
 	for (size_t i = 0; of->variables[i]; i++)
 		all[n++] = of->variables[i];
-	for (size_t i = 0; environ[i] && n < COUNT(all) - 1; i++)
+	for (size_t i = 0; environ[i]; i++) {
+		if (n == COUNT(all) - 1) {
+			errno = E2BIG;
+			die("the environment");
+		}
 		all[n++] = environ[i];
+	}
 	all[n] = NULL;
 	error = posix_spawn(&child, program[0], NULL, NULL, program, all);
 	if (error) {

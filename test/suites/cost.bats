@@ -164,6 +164,6 @@ loading() {
 		run -0 --separate-stderr "$top/test/bench/run"
 	[ "$(grep -c '^| .* | × ' <<<"$output")" -ge 10 ]
 	[ "$(grep -c '^| .* | not measured | apt-get install ' \
-		<<<"$output")" -ge 4 ]
+		<<<"$output")" -ge 14 ]
 	[[ $stderr == *"[1/"* ]]
 }
