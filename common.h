@@ -74,6 +74,10 @@ enum {
 /* The older libraries' numbers are bits of "older" in struct settings, too. */
 enum { THIS_LIBRARY = 0, LIBKEEPALIVE_0_3 = 1, LIBDONTDIE = 2, VOCABULARIES };
 
+/* All names have this much room, so that any of them can be asked at any
+ * length. */
+#define NAME_SIZE sizeof("DD_EVAL_ENVIRONMENT_ONCE")
+
 /* A user timeout that lets both mechanisms give up together. */
 #define DERIVE (-1)
 
@@ -87,7 +91,8 @@ enum { THIS_LIBRARY = 0, LIBKEEPALIVE_0_3 = 1, LIBDONTDIE = 2, VOCABULARIES };
  * system call fewer for the page that the state is on.
  */
 static struct setting {
-	char names[VOCABULARIES][24]; /* the first one is the option's, too */
+	char names[VOCABULARIES]
+		  [NAME_SIZE]; /* the first is the option's, too */
 	char unit[12];
 	int least, most;
 	int initial; /* unless an older library is asked for */
@@ -408,13 +413,13 @@ static void keep(const struct settings *settings, int fd, int level, int number)
 /* Returns which of the times an option is; TIMES where it is none of them. */
 INLINE int time_of(int level, int number)
 {
-	int setting = IDLE;
+	int setting = number - TCP_KEEPIDLE;
 
-	if (level != IPPROTO_TCP)
-		return TIMES;
-	while (setting < TIMES && table[setting].number != number)
-		setting++;
-	return setting;
+	_Static_assert(TCP_KEEPINTVL == TCP_KEEPIDLE + INTERVAL &&
+			       TCP_KEEPCNT == TCP_KEEPIDLE + COUNT,
+		"the kernel's numbers follow each other");
+	return level == IPPROTO_TCP && setting >= 0 && setting < TIMES ? setting
+								       : TIMES;
 }
 
 /*
@@ -456,14 +461,16 @@ static void follow(const struct settings *settings, int fd, int setting,
 	}
 }
 
+static bool is_left_alone(int level, int number);
 static const struct settings *settings_now(struct settings *own);
 
 /*
- * The hook, under either name. The call is marked as this object's own where
- * this object sees to the user timeout: the other object need not do it again.
+ * Hands the call on, and sees to what force or a derived user timeout asks for.
+ * The call is marked as this object's own where this object lets the user
+ * timeout follow: the other object need not do it again.
  */
-INLINE int set_by_program(__typeof__(&setsockopt) next, int fd, int level,
-	int number, const void *value, socklen_t length)
+__attribute__((noinline)) static int set_and_see(__typeof__(&setsockopt) next,
+	int fd, int level, int number, const void *value, socklen_t length)
 {
 	int saved = errno, own_errno = own_call(value);
 	struct settings own;
@@ -489,6 +496,19 @@ INLINE int set_by_program(__typeof__(&setsockopt) next, int fd, int level,
 		follow(settings, fd, setting, times, derived);
 	errno = saved;
 	return result;
+}
+
+/*
+ * The hook, under either name. Where there is nothing to see to, the next
+ * definition returns to the program itself, because a return after a system
+ * call is mispredicted.
+ */
+INLINE int set_by_program(__typeof__(&setsockopt) next, int fd, int level,
+	int number, const void *value, socklen_t length)
+{
+	if (is_left_alone(level, number))
+		return next(fd, level, number, value, length);
+	return set_and_see(next, fd, level, number, value, length);
 }
 
 /*
@@ -529,7 +549,7 @@ int hooked_setsockopt64(
 /* The variables that are not a setting's number. */
 enum { WORDS, USE_KEEPALIVE, DEBUG, DEBUG_LIBDONTDIE, EVALUATE_ONCE, SWITCHES };
 
-static char switches[SWITCHES][sizeof("DD_EVAL_ENVIRONMENT_ONCE")] = {
+static char switches[SWITCHES][NAME_SIZE] = {
 	[WORDS] = "KEEPALIVE",
 	[USE_KEEPALIVE] = "DD_USE_KEEPALIVE",
 	[DEBUG] = "LIBKEEPALIVE_DEBUG",
@@ -577,6 +597,43 @@ static bool equals(const char *value, const char *expected)
 	return rest && !*rest;
 }
 
+/*
+ * Returns whether an entry, whose name has this length, has this name. It is
+ * compared from its end, where the names differ.
+ */
+INLINE bool is_named(const char *entry, size_t length, const char *name)
+{
+	if (length >= NAME_SIZE || name[length])
+		return false;
+	while (length > 0 && name[length - 1] == entry[length - 1])
+		length--;
+	return length == 0;
+}
+
+/*
+ * Stores the value of an entry that has one of the beginnings. Of a name that
+ * stands twice the first counts.
+ */
+static void store(struct environment *found, const char *entry, int beginning)
+{
+	const char *end = entry, **value = NULL;
+	size_t length;
+
+	while (*end && *end != '=')
+		end++;
+	length = (size_t)(end - entry);
+	for (int i = 0; i < KEEPALIVE && beginning < VOCABULARIES; i++)
+		if (is_named(entry, length, table[i].names[beginning])) {
+			value = &found->numbers[i][beginning];
+			break;
+		}
+	for (int i = 0; i < SWITCHES && !value; i++)
+		if (is_named(entry, length, switches[i]))
+			value = &found->switches[i];
+	if (value && !*value && *end)
+		*value = end + 1;
+}
+
 /* Returns a bit for a capital letter, and 0 for every other character. */
 INLINE unsigned int letter(char c)
 {
@@ -596,38 +653,16 @@ static unsigned int letters_behind(int beginning, size_t length)
 	return letters;
 }
 
-/* Stores an entry's value, if the entry has this name and is the first one. */
-static void store(const char **value, const char *entry, const char *name)
-{
-	const char *rest = behind(entry, name);
-
-	if (rest && *rest == '=' && !*value)
-		*value = rest + 1;
-}
-
-/* Stores the value of an entry that has one of the beginnings. */
-static void store_entry(
-	struct environment *found, const char *entry, int beginning)
-{
-	for (int i = 0; i < KEEPALIVE && beginning < VOCABULARIES; i++)
-		store(&found->numbers[i][beginning], entry,
-			table[i].names[beginning]);
-	for (int i = 0; i < SWITCHES; i++)
-		store(&found->switches[i], entry, switches[i]);
-}
-
 /*
- * Goes over the environment once. Kubernetes puts seven variables into it for
- * each service, and there may be thousands. The beginning of an entry and the
- * letter behind it tell most of them apart. In secure-execution mode nothing is
- * read, because whoever starts a set-user-ID program has no say.
+ * Goes over the environment once; NULL is an empty one. Kubernetes puts seven
+ * variables into it for each service, and there may be thousands. The beginning
+ * of an entry and the letter behind it tell most of them apart.
  */
-static struct environment read_environment(void)
+static void read_environment(struct environment *found, char **entry)
 {
-	struct environment found = {0};
 	unsigned int letters[VOCABULARIES + 1] = {0};
-	char **entry = getauxval(AT_SECURE) ? NULL : entries;
 
+	*found = (struct environment){0};
 	for (; entry && *entry; entry++)
 		for (int i = 0; i <= VOCABULARIES; i++) {
 			const char *rest;
@@ -641,10 +676,18 @@ static struct environment read_environment(void)
 				letters[i] = letters_behind(
 					i, (size_t)(rest - *entry));
 			if (letters[i] & letter(*rest))
-				store_entry(&found, *entry, i);
+				store(found, *entry, i);
 			break;
 		}
-	return found;
+}
+
+/*
+ * Returns the environment's entries. In secure-execution mode there are none,
+ * because whoever starts a set-user-ID program has no say.
+ */
+static char **readable_entries(void)
+{
+	return getauxval(AT_SECURE) ? NULL : entries;
 }
 
 /* Returns whether a list of words, or NULL, has this one, in any case. */
@@ -999,8 +1042,11 @@ static struct settings at_start;
 RARE const struct settings *read_for_call(struct settings *own)
 {
 	unsigned char now = atomic_load_explicit(&state, memory_order_acquire);
-	struct environment environment = read_environment();
+	struct environment environment;
 
+	/* Secure-execution mode never gets into the state of every call. */
+	read_environment(&environment,
+		now == READ_AT_EVERY_CALL ? entries : readable_entries());
 	/* By now the constructor may have ended, in another thread. */
 	*own = (struct settings){
 		.older = now == READ_AT_EVERY_CALL ? LIBDONTDIE : 0,
@@ -1022,6 +1068,16 @@ INLINE const struct settings *settings_now(struct settings *own)
 			       READ_AT_START
 		       ? &at_start
 		       : read_for_call(own);
+}
+
+/* Returns whether an option that the program sets is known to be its own
+ * affair. */
+INLINE bool is_left_alone(int level, int number)
+{
+	return atomic_load_explicit(&state, memory_order_acquire) ==
+		       READ_AT_START &&
+	       !at_start.force &&
+	       (!at_start.follows || time_of(level, number) == TIMES);
 }
 
 /* By the older libraries whose behaviour is asked for. */
@@ -1049,8 +1105,9 @@ RARE void write_start(const char *time)
 static void start_with(const char *time)
 {
 	int saved = errno;
-	struct environment environment = read_environment();
+	struct environment environment;
 
+	read_environment(&environment, readable_entries());
 	look_up(&next_getsockopt);
 	look_up(&next_setsockopt);
 #ifdef HAS_SETSOCKOPT64

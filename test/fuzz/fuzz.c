@@ -220,7 +220,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 
 	lines_heard = 0;
 	environ = variables;
-	environment = read_environment();
+	read_environment(&environment, readable_entries());
 	read_settings(&settings, &environment, true);
 	compare(&settings);
 	environ = own;
