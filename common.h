@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * What both objects share. The first half is the way of one call: the settings,
- * the next definition, the socket, setting the options, the program's own
- * setsockopt(). The second half is what surrounds it: reading the environment,
- * writing lines, the start.
+ * What both objects share. A hook is a function of an object that the program
+ * calls in place of the C library's function of the same name. The first half
+ * follows one such call: the settings, the next definition, the socket, setting
+ * the options, the program's own setsockopt(). The second half is the rest:
+ * reading the environment, writing lines, the start.
  *
- * The includer defines OBJECT, which is its name, CALLS, which are the calls
- * that it hooks, and keeps(). All of this runs inside programs that did not ask
- * for it. Nothing here allocates memory, locks or waits, except dlsym().
- * Nothing returns an error to the program. Every function may change errno
- * unless it says otherwise; the hooks restore errno.
+ * The file that includes this one defines:
+ * - OBJECT, its name,
+ * - CALLS, the calls at which it sets options,
+ * - keeps().
+ *
+ * All of this runs inside programs that did not ask for it. Therefore nothing
+ * here allocates memory, locks or waits. Only dlsym() does. Nothing returns an
+ * error to the program. A function may change errno unless its comment says
+ * otherwise. The hooks restore errno.
  */
 #undef _FORTIFY_SOURCE /* it imports __*_chk, which musl lacks */
 
@@ -47,7 +52,7 @@ enum {
 	IDLE,
 	INTERVAL,
 	COUNT,
-	TIMES, /* the number of those from which a user timeout is derived */
+	TIMES, /* the user timeout is derived from the settings before this */
 	USER_TIMEOUT = TIMES,
 	SEGMENT_SIZE,
 	WINDOW_CLAMP,
@@ -64,9 +69,8 @@ enum {
 	AT_CONNECT = 2,
 	AT_CONNECT_LATE = 4, /* connect() on a socket that socket() prepared */
 	AT_LISTEN = 8,
-	AT_LISTEN_AGAIN =
-		16,	/* listen() on what somebody else made a listener */
-	AT_ACCEPT = 32, /* from a listener that somebody else made */
+	AT_LISTEN_AGAIN = 16, /* listen() on another process's listener */
+	AT_ACCEPT = 32,	      /* accept() from another process's listener */
 };
 #define AT_LISTENERS (AT_LISTEN | AT_LISTEN_AGAIN)
 #define AT_ALL (AT_SOCKET | AT_CONNECT | AT_LISTENERS | AT_ACCEPT)
@@ -78,7 +82,10 @@ enum { THIS_LIBRARY = 0, LIBKEEPALIVE_0_3 = 1, LIBDONTDIE = 2, VOCABULARIES };
  * length. */
 #define NAME_SIZE sizeof("DD_EVAL_ENVIRONMENT_ONCE")
 
-/* A user timeout that lets both mechanisms give up together. */
+/*
+ * The value of a user timeout that is to be idle + interval * count. The user
+ * timeout and the count then end a connection at the same time.
+ */
 #define DERIVE (-1)
 
 /*
@@ -86,9 +93,9 @@ enum { THIS_LIBRARY = 0, LIBKEEPALIVE_0_3 = 1, LIBDONTDIE = 2, VOCABULARIES };
  * as it is. The rest of a range is the kernel's: do_tcp_setsockopt() in
  * net/ipv4/tcp.c.
  *
- * Names are arrays, because each pointer would be a relocation in every
- * process. The table is not const: with data in the file the loader makes one
- * system call fewer for the page that the state is on.
+ * Names are arrays, because the loader would have to relocate each pointer in
+ * every process. The table is not const, because the loader makes one system
+ * call fewer when the object's file has writable data.
  */
 static struct setting {
 	char names[VOCABULARIES]
@@ -196,7 +203,10 @@ RARE void write_refusal(
 
 /* ---- the next definition ---- */
 
-/* A function that this object calls, as the next object defines it. */
+/*
+ * A function as the next object in the loader's order defines it: usually the
+ * C library. A hook hands the program's call on to this definition.
+ */
 struct next {
 	char name[sizeof("__setsockopt64")];
 	_Atomic(void *) definition;
@@ -306,11 +316,11 @@ RARE int derive_on(int fd, const int times[TIMES])
 /* ---- setting the options ---- */
 
 /*
- * Returns what errno is while an object sets an option of its own accord. The
- * other object's hook then hands the call on, and does not take it for the
- * program's. The value's address makes it the mark of this call alone, because
- * a signal handler or an interposer may set options meanwhile. No call leaves
- * such an errno.
+ * Returns a mark that an object stores in errno while it sets an option of its
+ * own accord. The other object's hook sees the mark, hands the call on and does
+ * not take it for the program's. The mark contains the address of the value,
+ * because a signal handler or another hook may set options meanwhile, and their
+ * values have other addresses. No system call leaves such an errno.
  */
 INLINE int own_call(const void *value)
 {
@@ -329,9 +339,9 @@ INLINE bool set_option(
  * Sets those options of a list that belong to a call. Each option fails by
  * itself: a kernel or an MPTCP socket that lacks one gets the others.
  *
- * An option that was taken tells that the socket is TCP. The socket is asked
- * before the next option when one was refused, and before SO_KEEPALIVE, which
- * every kind of socket takes.
+ * A socket that takes a TCP option is TCP. Otherwise the socket is asked for
+ * its protocol: before the option after a refused one, and before SO_KEEPALIVE,
+ * which every kind of socket takes.
  */
 static struct outcome set_options(const struct settings *settings,
 	const struct option *option, int fd, unsigned int call)
@@ -378,8 +388,8 @@ static struct outcome prepare(
 /* ---- the program's own setsockopt() ---- */
 
 /*
- * Returns whether force keeps a setting on this socket: the object's word on
- * settings that do not belong on every TCP socket.
+ * Returns whether force keeps a setting on this socket. Each object decides
+ * this for the settings that do not belong on every TCP socket.
  */
 static bool keeps(int fd, int setting);
 
@@ -423,10 +433,9 @@ INLINE int time_of(int level, int number)
 }
 
 /*
- * Before the program sets a time: returns the socket's user timeout and stores
- * its times, where the user timeout is derived from them; otherwise returns 0.
- * The socket is asked before the call, because no question tells afterwards
- * which time the program replaced.
+ * Runs before the program sets a time, and stores the socket's times. Returns
+ * the socket's user timeout if it is derived from these times, and 0 otherwise.
+ * The socket is asked before the call, because the old time is lost afterwards.
  */
 static int derived_user_timeout(int fd, int times[TIMES])
 {
@@ -465,9 +474,10 @@ static bool is_left_alone(int level, int number);
 static const struct settings *settings_now(struct settings *own);
 
 /*
- * Hands the call on, and sees to what force or a derived user timeout asks for.
- * The call is marked as this object's own where this object lets the user
- * timeout follow: the other object need not do it again.
+ * Hands the call on. Afterwards sets the object's value again with force, or
+ * lets a derived user timeout follow. If this object lets the user timeout
+ * follow, it marks the program's call as its own, so that the other object does
+ * not do the same again.
  */
 __attribute__((noinline)) static int set_and_see(__typeof__(&setsockopt) next,
 	int fd, int level, int number, const void *value, socklen_t length)
@@ -804,9 +814,10 @@ static void read_settings(struct settings *settings,
 /* ---- writing lines ---- */
 
 /*
- * A bad value is reported; every other line is debug's. A line that cannot be
- * written at once is dropped. No program may wait for a line, die of SIGPIPE,
- * or find one in a file of its own that has the descriptor's number by now.
+ * A bad value is reported. Every other line is debug's. A line that cannot be
+ * written at once is dropped, because a program must not wait for a line or die
+ * of SIGPIPE. A line is also dropped when the descriptor's number now belongs
+ * to a file of the program. The manual's DIAGNOSTICS lists what remains.
  */
 
 static bool is_debugged(const struct settings *settings)

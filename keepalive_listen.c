@@ -18,14 +18,15 @@ __attribute__((constructor)) static void start(void)
 }
 
 /*
- * The listeners that this program made, by their descriptors. What they accept
- * has inherited the options and costs nothing. A listener with a higher number
- * is taken for somebody else's, and its connections are prepared one by one.
- * fork() copies this, exec() drops it.
+ * The listeners that this program made, by the numbers of their descriptors.
+ * The connections that they accept inherit the options and cost nothing. A
+ * listener with a number that does not fit in this table is taken for somebody
+ * else's, and its connections are prepared one by one. fork() copies the table,
+ * exec() drops it.
  *
- * Nobody says here when a listener is closed, so it stays known. That is wrong
- * only where the program receives somebody else's listener under the same
- * number. To notice it, every accept() would have to ask.
+ * close() is not hooked, so a closed listener stays in the table. That is wrong
+ * only if the program then receives somebody else's listener under the same
+ * number. To notice this, every accept() would need one more system call.
  */
 #define KNOWN_LISTENERS 2048
 static atomic_bool known[KNOWN_LISTENERS];
@@ -68,9 +69,10 @@ EXPORT int listen(int fd, int backlog)
 }
 
 /*
- * After accept() and accept4(): prepares the connection unless it inherits.
- * Whether it inherits was known before the call, because the number may have
- * become another listener's meanwhile. Returns the connection. errno survives.
+ * Runs after accept() and accept4(). Prepares the connection if it does not
+ * inherit the options. The caller finds this out before accept(), because the
+ * number may belong to another listener afterwards. Returns the connection.
+ * errno survives.
  */
 static int accepted(const char *name, int listener, bool inherits, int fd)
 {
