@@ -148,9 +148,21 @@ by_mptcpize() {
 
 to_nobody=(socket c inet stream 0 connect c 127.0.0.1:1 options c)
 
-@test "wrappers: mptcpize overwrites LD_PRELOAD, and debug's line is its own" {
-	LIBKEEPALIVE_DEBUG=1 LD_PRELOAD=$client run -1 --separate-stderr \
+@test "wrappers: mptcpize overwrites LD_PRELOAD, or keeps the object first" {
+	LIBKEEPALIVE_DEBUG=1 LD_PRELOAD=$client run --separate-stderr \
 		mptcpize run grep libkeepalive /proc/self/maps
+	if dpkg --compare-versions "$(dpkg-query -f '${Version}' -W mptcpize)" \
+		ge 0.14; then
+		[ "$status" = 0 ]
+		[ "${#stderr_lines[@]}" = 2 ]
+		LD_PRELOAD=$client run -0 by_mptcpize mptcpize run \
+			"$call" "${to_nobody[@]}"
+		has -2 SO_KEEPALIVE=1 TCP_KEEPIDLE=15
+		has -1 IPPROTO_MPTCP
+		return
+	fi
+	# Debug's line is that of mptcpize itself.
+	[ "$status" = 1 ]
 	[ "$output" = "" ]
 	[ "${#stderr_lines[@]}" = 1 ]
 	[[ $stderr == *": on, "* ]]
