@@ -934,7 +934,6 @@ RARE void write_line(const struct settings *settings, int fd, unsigned int set,
 {
 	const struct option *option = settings->options;
 	const struct output *to = &settings->debug;
-	const void *no_address = NULL;
 	struct output now;
 	char line[768]; /* the longest takes 600, with all of make DEFAULTS */
 	char *text = line + PRIORITY_LENGTH;
@@ -962,7 +961,7 @@ RARE void write_line(const struct settings *settings, int fd, unsigned int set,
 	/* write() does not read its last three arguments. */
 	if (can_write(to->fd))
 		syscall(now.is_socket ? SYS_sendto : SYS_write, to->fd, text,
-			length, MSG_DONTWAIT | MSG_NOSIGNAL, no_address, 0);
+			length, MSG_DONTWAIT | MSG_NOSIGNAL, (void *)NULL, 0);
 }
 
 /*
