@@ -53,6 +53,9 @@ test_programs = test/build/call test/build/call_early.so test/build/sockets \
 
 vpath %.c test/helpers test/bench
 
+test/build/call test/build/call_early.so test/build/sockets: \
+	test/helpers/options.h
+
 test/build/%: %.c
 	@mkdir -p $(@D)
 	$(say)$(CC) $(WARNINGS) -D_GNU_SOURCE $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $<

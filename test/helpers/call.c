@@ -13,7 +13,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -25,6 +24,8 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "options.h"
 
 #ifndef RTLD_DEEPBIND
 #define RTLD_DEEPBIND 0 /* musl has none */
@@ -91,25 +92,13 @@ static const struct word errors[] = {
 	{WORD(ETIMEDOUT)},
 };
 
-static const struct option {
-	const char *name;
-	int level, option;
-} options[] = {
-	{"SO_KEEPALIVE", SOL_SOCKET, SO_KEEPALIVE},
-	{"TCP_KEEPIDLE", IPPROTO_TCP, TCP_KEEPIDLE},
-	{"TCP_KEEPINTVL", IPPROTO_TCP, TCP_KEEPINTVL},
-	{"TCP_KEEPCNT", IPPROTO_TCP, TCP_KEEPCNT},
-	{"TCP_USER_TIMEOUT", IPPROTO_TCP, TCP_USER_TIMEOUT},
-	{"TCP_SYNCNT", IPPROTO_TCP, TCP_SYNCNT},
-	{"TCP_DEFER_ACCEPT", IPPROTO_TCP, TCP_DEFER_ACCEPT},
-	{"TCP_MAXSEG", IPPROTO_TCP, TCP_MAXSEG},
-	{"TCP_WINDOW_CLAMP", IPPROTO_TCP, TCP_WINDOW_CLAMP},
+/* Those that this library does not set, and one that no socket has. */
+static const struct named_option other_options[] = {
 	{"TCP_NODELAY", IPPROTO_TCP, TCP_NODELAY},
 	{"SO_REUSEADDR", SOL_SOCKET, SO_REUSEADDR},
 	{"SO_RCVBUF", SOL_SOCKET, SO_RCVBUF},
 	{"NO_OPTION", 0, 0},
 };
-#define SHOWN 9 /* of them by the command "options" */
 
 static struct {
 	const char *name;
@@ -140,11 +129,14 @@ static int word(const char *text)
 	return number(text);
 }
 
-static const struct option *option(const char *name)
+static const struct named_option *option(const char *name)
 {
-	for (size_t i = 0; i < COUNT(options); i++)
+	for (size_t i = 0; i < OPTIONS; i++)
 		if (strcmp(name, options[i].name) == 0)
 			return &options[i];
+	for (size_t i = 0; i < COUNT(other_options); i++)
+		if (strcmp(name, other_options[i].name) == 0)
+			return &other_options[i];
 	die("no such option", name);
 }
 
@@ -291,20 +283,20 @@ static void do_accept4(char **to)
 
 static void do_set(char **to)
 {
-	const struct option *set = option(to[1]);
+	const struct named_option *set = option(to[1]);
 	int fd = descriptor(to[0]), value = number(to[2]);
 
 	errno = UNTOUCHED;
 	result("setsockopt",
-		setsockopt(fd, set->level, set->option, &value, sizeof(value)));
+		setsockopt(fd, set->level, set->number, &value, sizeof(value)));
 }
 
-static void print_option(int fd, const struct option *shown)
+static void print_option(int fd, const struct named_option *shown)
 {
 	int value = 0;
 	socklen_t size = sizeof(value);
 
-	if (getsockopt(fd, shown->level, shown->option, &value, &size) == 0)
+	if (getsockopt(fd, shown->level, shown->number, &value, &size) == 0)
 		printf("%s=%d", shown->name, value);
 	else
 		printf("%s=%s", shown->name, error_name(errno));
@@ -318,9 +310,9 @@ static void do_get(char **to)
 
 static void do_options(char **to)
 {
-	for (size_t i = 0; i < SHOWN; i++) {
+	for (size_t i = 0; i < OPTIONS; i++) {
 		print_option(descriptor(to[0]), &options[i]);
-		putchar(i + 1 < SHOWN ? ' ' : '\n');
+		putchar(i + 1 < OPTIONS ? ' ' : '\n');
 	}
 }
 
@@ -338,7 +330,7 @@ static void do_report(char **to)
 	for (size_t i = 0; value && i < COUNT(names); i++) {
 		int shown = 0;
 
-		getsockopt(fd, IPPROTO_TCP, option(names[i])->option, &shown,
+		getsockopt(fd, IPPROTO_TCP, option(names[i])->number, &shown,
 			&size);
 		printf("%-13s = %d\n", names[i], shown);
 	}

@@ -12,7 +12,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +19,8 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "options.h"
 
 #ifndef IPPROTO_MPTCP
 #define IPPROTO_MPTCP 262
@@ -31,21 +32,6 @@
 #ifndef SYS_pidfd_getfd
 #define SYS_pidfd_getfd 438
 #endif
-
-static const struct option {
-	const char *name;
-	int level, option;
-} options[] = {
-	{"SO_KEEPALIVE", SOL_SOCKET, SO_KEEPALIVE},
-	{"TCP_KEEPIDLE", IPPROTO_TCP, TCP_KEEPIDLE},
-	{"TCP_KEEPINTVL", IPPROTO_TCP, TCP_KEEPINTVL},
-	{"TCP_KEEPCNT", IPPROTO_TCP, TCP_KEEPCNT},
-	{"TCP_USER_TIMEOUT", IPPROTO_TCP, TCP_USER_TIMEOUT},
-	{"TCP_SYNCNT", IPPROTO_TCP, TCP_SYNCNT},
-	{"TCP_MAXSEG", IPPROTO_TCP, TCP_MAXSEG},
-	{"TCP_WINDOW_CLAMP", IPPROTO_TCP, TCP_WINDOW_CLAMP},
-	{"TCP_DEFER_ACCEPT", IPPROTO_TCP, TCP_DEFER_ACCEPT},
-};
 
 /* By the kernel's numbers, as ss names them. */
 static const char *const states[] = {"UNKNOWN", "ESTAB", "SYN-SENT", "SYN-RECV",
@@ -110,11 +96,11 @@ static void print_socket(const char *pid, const char *number, int fd)
 	print_address("local", getsockname, fd);
 	print_address("peer", getpeername, fd);
 	printf(" state=%s", state(fd));
-	for (size_t i = 0; i < sizeof(options) / sizeof(*options); i++) {
+	for (size_t i = 0; i < OPTIONS; i++) {
 		int value = 0;
 		socklen_t size = sizeof(value);
 
-		if (getsockopt(fd, options[i].level, options[i].option, &value,
+		if (getsockopt(fd, options[i].level, options[i].number, &value,
 			    &size) == 0)
 			printf(" %s=%d", options[i].name, value);
 		else

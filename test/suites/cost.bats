@@ -58,6 +58,29 @@ costs() {
 	done
 }
 
+# last_calls WORK ENVIRONMENT: the last network call of this work of bench, and the
+# options that are set before or after it.
+last_calls() {
+	local variables
+	read -ra variables <<<"$2"
+	network_calls '' env "${variables[@]}" "$bench" work "$1" 1 <<<'' |
+		sed -E 's/.*(connect|bind)( .*(connect|listen))$/\2/; s/.* (socket .*)/\1/'
+}
+
+@test "cost: what make bench compares with makes the calls that an object makes" {
+	local work object
+	for work in connected:client listen:listen; do
+		object=${work#*:}
+		run -0 last_calls "${work%:*}" "LD_PRELOAD=${!object}"
+		[[ $output == *SO_KEEPALIVE=1* ]]
+		[ "$(last_calls "${work%:*}" ITSELF=1)" = "$output" ]
+	done
+	run -0 last_calls socket \
+		"LD_PRELOAD=$client KEEPIDLE=75 KEEPINTVL=10 KEEPCNT=5"
+	[[ $output == *SO_KEEPALIVE=1 ]]
+	[ "$(last_calls socket "LD_PRELOAD=$top/test/build/bare.so")" = "$output" ]
+}
+
 # libdontdie 9, libkeepalive 0.3 18.
 @test "cost: loading an object takes 8 system calls or fewer" {
 	local none object

@@ -4,9 +4,10 @@ load common
 readme=$top/README.md
 manual=$top/man/libkeepalive.7
 
-# The table in the code, a line a setting: its names, least and greatest value,
-# unit, default.
-table() {
+# with_table NAME: runs the C program on standard input, which can see the table
+# in the code.
+with_table() {
+	local program=$BATS_TEST_TMPDIR/$1
 	{
 		cat <<-'C'
 			#define OBJECT ""
@@ -16,20 +17,28 @@ table() {
 			{
 				return fd && setting;
 			}
-			int main(void)
-			{
-				for (int i = 0; i < KEEPALIVE; i++) {
-					for (int j = 0; j < VOCABULARIES; j++)
-						if (*table[i].names[j])
-							printf("%s ", table[i].names[j]);
-					printf("%d %d %s %d\n", table[i].least,
-						table[i].most, table[i].unit,
-						table[i].initial);
-				}
-			}
 		C
-	} | gcc -w -D_GNU_SOURCE -I "$top" -x c -o "$BATS_TEST_TMPDIR/table" -
-	"$BATS_TEST_TMPDIR/table"
+		cat
+	} | gcc -w -D_GNU_SOURCE -I "$top" -x c -o "$program" -
+	"$program"
+}
+
+# The table in the code, a line a setting: its names, least and greatest value,
+# unit, default.
+table() {
+	with_table table <<-'C'
+		int main(void)
+		{
+			for (int i = 0; i < KEEPALIVE; i++) {
+				for (int j = 0; j < VOCABULARIES; j++)
+					if (*table[i].names[j])
+						printf("%s ", table[i].names[j]);
+				printf("%d %d %s %d\n", table[i].least,
+					table[i].most, table[i].unit,
+					table[i].initial);
+			}
+		}
+	C
 }
 
 # The same from a document's "NAMES | MIN to MAX UNIT | DEFAULT".
@@ -91,6 +100,27 @@ same() {
 		grep -oE '\b(TCP_|DD_|KEEP|LIBKEEPALIVE_)[A-Z_]*[A-Z]\b' | sort -u |
 		grep -vxE 'LIBKEEPALIVE_LISTEN' | grep -vxFf <(variables) || true)
 	same "" "$unknown"
+}
+
+@test "options.h: every option of the table in the code is in it" {
+	missing=$(with_table missing <<-'C'
+		#include "test/helpers/options.h"
+		int main(void)
+		{
+			for (int i = 0; i < SETTINGS; i++) {
+				bool found = false;
+				for (int j = 0; j < OPTIONS; j++)
+					found |= !strcmp(options[j].name,
+							table[i].names[0]) &&
+						options[j].level == table[i].level &&
+						options[j].number == table[i].number;
+				if (!found)
+					printf("%s\n", table[i].names[0]);
+			}
+		}
+	C
+	)
+	same "" "$missing"
 }
 
 # Every line that the objects can write, by making them write it.
