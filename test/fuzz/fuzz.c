@@ -73,6 +73,7 @@ static const struct expected {
 	{{"TCP_DEFER_ACCEPT", NULL, NULL}, 0, 2147483647, 0, false, true},
 };
 #define OPTIONS (sizeof(manual) / sizeof(manual[0]))
+_Static_assert(OPTIONS == KEEPALIVE, "a setting of common.h lacks its row");
 
 static const char *value_of(const char *name)
 {
