@@ -82,6 +82,30 @@ is_refused() {
 	[[ $output == *'"defaults":"TCP_KEEPIDLE=120 TCP_KEEPINTVL=60"}'* ]]
 }
 
+# Each with its greatest value, as the errors tell names and ranges.
+@test "defaults: debug's longest line has room for all of them" {
+	local all=() name room object
+	run -2 --separate-stderr build DEFAULTS=NONE=0
+	for name in ${stderr_lines[0]#* with a NAME of }; do
+		run -2 --separate-stderr build DEFAULTS="$name=x"
+		[[ ${stderr_lines[0]} =~ ' to '([0-9]+)' ' ]]
+		all+=("$name=${BASH_REMATCH[1]}")
+	done
+	[ "${#all[@]}" -ge 8 ]
+	build DEFAULTS="${all[*]}"
+	room=$(sed -n 's/^\tchar line\[\([0-9]*\)\].*/\1/p' "$top/common.h")
+	for object in libkeepalive.so libkeepalive_listen.so; do
+		run -0 env "${all[@]}" KEEPIDLE=1 DD_TCP_KEEPALIVE_TIME=1 \
+			DD_EVAL_ENVIRONMENT_ONCE=0 KEEPALIVE=force \
+			LIBKEEPALIVE_DEBUG=1 LD_PRELOAD="$tree/$object" \
+			"$call" print started
+		has 0 "by force, read at every call" "${all[0]}" SO_KEEPALIVE=1
+		# The log's priority stands before it.
+		echo "${#lines[0]} of $room"
+		[ $((${#lines[0]} + 4)) -lt "$room" ]
+	done
+}
+
 @test "defaults: they stay until make has other ones, or none" {
 	build DEFAULTS=TCP_KEEPIDLE=120
 	cp -p "$tree/libkeepalive.so" "$tree/chosen"

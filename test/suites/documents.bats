@@ -1,8 +1,10 @@
-# README.md and man/: what they say is held against the code and the machine.
+# README.md, man/ and test/README.md: what they say is held against the code and
+# the machine.
 load common
 
 readme=$top/README.md
 manual=$top/man/libkeepalive.7
+page=$top/test/README.md
 
 # with_table NAME: runs the C program on standard input, which can see the table
 # in the code.
@@ -123,6 +125,65 @@ same() {
 	same "" "$missing"
 }
 
+# ---- test/README.md ----
+
+# The first column of the page's tables, where it is a file: without the section
+# on an option that is added, or that section alone.
+files_in_page() {
+	local part='1,/^## When an option is added/p'
+	[ "${1-}" != option ] || part='/^## When an option is added/,$p'
+	sed -n "$part" "$page" | sed -nE 's/^\| `([^`]+)` \|.*/\1/p'
+}
+
+@test "page: each suite, helper and tool has its line, and no other file" {
+	there=$(cd "$top/test" && {
+		ls -d suites/* helpers/*
+		find . -path ./build -prune -o -type f -perm /111 -print |
+			sed 's,^\./,,'
+	})
+	same "$(sort -u <<<"$there")" \
+		"$(files_in_page | sed 's,^[a-z]*\.bats,suites/&,' | sort)"
+}
+
+@test "page: each file that it speaks of exists" {
+	files=$(grep -oE '`[A-Za-z_./]+`' "$page" | tr -d '`' |
+		grep -E '/|\.(c|h|bats|md)$' | grep -v -e ^/etc -e /example.bats)
+	[ "$(wc -l <<<"$files")" -gt 50 ]
+	for file in $files; do
+		[ -e "$top/$file" ] || [ -e "$top/test/$file" ] ||
+			[ -e "$top/test/suites/$file" ] || {
+			echo "$file is missing"
+			return 1
+		}
+	done
+}
+
+@test "page: each file that an added option takes names every option" {
+	files=$(files_in_page option)
+	[ "$(wc -l <<<"$files")" -gt 8 ]
+	for name in $(table | cut -d ' ' -f 1); do
+		for file in $files; do
+			grep -qw "$name" "$top/$file" || unnamed+=" $file:$name"
+		done
+	done
+	same "" "${unnamed-}"
+}
+
+@test "page: its example runs" {
+	mkdir -p "$BATS_TEST_TMPDIR/test/suites"
+	cp "$top/test/run" "$BATS_TEST_TMPDIR/test"
+	cp "$top/test/suites/common.bash" "$BATS_TEST_TMPDIR/test/suites"
+	sed -n '/^```bash$/,/^```$/{//!p}' "$page" \
+		>"$BATS_TEST_TMPDIR/test/suites/example.bats"
+	# Without the folder of this bats, which is at the front.
+	run -0 alone env -i HOME="$HOME" PATH="${PATH##*/bats-core:}" \
+		LIBKEEPALIVE_DIR="$objects" CALL="$call" \
+		"$BATS_TEST_TMPDIR/test/run" example.bats 4>&-
+	[ "${lines[-1]}" = "2 passed, 0 failed" ]
+}
+
+# ---- messages and targets ----
+
 # Every line that the objects can write, by making them write it.
 all_messages() {
 	local listener='socket s inet stream 0 bind s 127.0.0.1:0 listen s'
@@ -187,8 +248,8 @@ message_patterns() {
 @test "documents: each make target and file that they name exists" {
 	make -s -C "$top" help | cut -d ' ' -f 1 | sort -u \
 		>"$BATS_TEST_TMPDIR/targets"
-	unknown=$(grep -ohE '(`|^|Ql |&& )make [a-z]+' "$readme" "$manual" |
-		sed 's/.*make //' | sort -u |
+	unknown=$(grep -ohE '(`|^|Ql |&& )make [a-z]+' \
+		"$readme" "$manual" "$page" | sed 's/.*make //' | sort -u |
 		grep -vxFf "$BATS_TEST_TMPDIR/targets" || true)
 	same "" "$unknown"
 	for file in $(grep -oE '\]\([^)#:]*\)' "$readme" | tr -d ']()'); do
