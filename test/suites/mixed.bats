@@ -99,6 +99,27 @@ warns() {
 	has -1 "$untouched"
 }
 
+# musl has no /etc/ld.so.preload, and no LD_PRELOAD in secure-execution mode: the
+# program is linked with the object.
+@test "mixed: a musl program in secure-execution mode reads nothing of the environment" {
+	local program=$BATS_TEST_TMPDIR/program bestow
+	local as=(setpriv --reuid 65534 --regid 65534 --clear-groups)
+	takes_root
+	chmod 755 "$BATS_TEST_TMPDIR" "$BATS_RUN_TMPDIR"
+	install -m 755 "$MUSL/libkeepalive.so" "$BATS_TEST_TMPDIR"
+	musl-gcc -w -D_GNU_SOURCE -o "$program" "$MUSL/test/helpers/call.c" \
+		-Wl,--no-as-needed "$BATS_TEST_TMPDIR/libkeepalive.so"
+	export TCP_KEEPIDLE=20
+	run -0 "${as[@]}" "$program" "${client_to[@]}" get c TCP_KEEPIDLE
+	has -1 TCP_KEEPIDLE=20
+	for bestow in 'chmod 4755' 'chmod 2755' 'setcap cap_net_raw+ep'; do
+		chmod 755 "$program"
+		$bestow "$program"
+		run -0 "${as[@]}" "$program" "${client_to[@]}" get c TCP_KEEPIDLE
+		has -1 TCP_KEEPIDLE=15
+	done
+}
+
 # both_times EMULATOR TREE TREE64: programs and objects with 32-bit and with
 # 64-bit time, in all pairs: what a program sets afterwards is seen.
 both_times() {
