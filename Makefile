@@ -10,7 +10,7 @@ WARNINGS = -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes \
 # A flag has to suit the headers too: inline functions there may take a double.
 takes = $(shell $(CC) $(CPPFLAGS) -Werror -O2 $(1) -include stdlib.h \
 	-c -x c /dev/null -o /dev/null 2>/dev/null && echo $(1))
-CFLAGS = -O2 -g -fno-plt
+CFLAGS = -Os -g -fno-plt
 needed := -fPIC -fvisibility=hidden -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64 \
 	$(call takes,-fcf-protection) $(call takes,-mbranch-protection=standard) \
 	$(call takes,-mgeneral-regs-only) -funwind-tables \
