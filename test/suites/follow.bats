@@ -238,12 +238,23 @@ user_timeouts() {
 		set c TCP_KEEPIDLE 300
 	has -1 "setsockopt = 0"
 	[[ $output != *changed* ]]
-	# What was set is not known: the user timeout stays.
-	run -0 strace -qq -o "$BATS_TEST_TMPDIR/trace" -e trace=getsockopt \
+	# What was set is not known: the user timeout stays, and no call is made.
+	run -0 strace -qq -o "$BATS_TEST_TMPDIR/trace" \
+		-e trace=getsockopt,setsockopt \
 		-e inject=getsockopt:error=EPERM:when=5 \
 		-E LD_PRELOAD="$client" "$call" "${to_nobody[@]}" \
 		set c TCP_KEEPIDLE 300 get c TCP_USER_TIMEOUT
 	has -1 TCP_USER_TIMEOUT=150000
+	[[ $(grep setsockopt "$BATS_TEST_TMPDIR/trace" | tail -n 1) == \
+		*"TCP_KEEPIDLE, [300]"* ]]
+	# The user timeout is refused.
+	run -0 strace -qq -o "$BATS_TEST_TMPDIR/trace" -e trace=setsockopt \
+		-e inject=setsockopt:error=EPERM:when=7 \
+		-E LD_PRELOAD="$client" "$call" "${to_nobody[@]}" \
+		set c TCP_KEEPIDLE 300 get c TCP_USER_TIMEOUT
+	has -2 "setsockopt = 0"
+	has -1 TCP_USER_TIMEOUT=150000
+	[[ $output != *changed* ]]
 }
 
 # bats test_tags=native

@@ -273,7 +273,7 @@ with_entries() {
 	[ "$(with_entries T K D L TC KEE D_ LIBKEEPALIVE_ KEEP= DD_= \
 		TCP_KEEPINTVL=7)" = "15 7" ]
 	[ "$(with_entries TCP_KEEPIDLEX=20 XTCP_KEEPIDLE=20 tcp_keepidle=20 \
-		TCP_KEEPINTV=8 TCP_KEEPINTVL=7)" = "15 7" ]
+		TCP_keepidle=20 TCP_KEEPINTV=8 TCP_KEEPINTVL=7)" = "15 7" ]
 	local long
 	long=$(head -c 100000 /dev/zero | tr '\0' x)
 	[ "$(with_entries "TCP_KEEP$long=20" "$long" "TCP_KEEPIDLE=$long" \
