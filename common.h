@@ -666,15 +666,18 @@ static unsigned int letters_behind(int beginning, size_t length)
 /*
  * Goes over the environment once; NULL is an empty one. Kubernetes puts seven
  * variables into it for each service, and there may be thousands. The beginning
- * of an entry and the letter behind it tell most of them apart.
+ * of an entry and the letter behind it tell most of them apart. An entry with
+ * one of the first letters stops the inner loop at the beginning that has it.
  */
 static void read_environment(struct environment *found, char **entry)
 {
-	unsigned int letters[VOCABULARIES + 1] = {0};
+	unsigned int letters[VOCABULARIES + 1] = {0}, first = 0;
 
 	*found = (struct environment){0};
+	for (int i = 0; i <= VOCABULARIES; i++)
+		first |= letter(*beginnings[i]);
 	for (; entry && *entry; entry++)
-		for (int i = 0; i <= VOCABULARIES; i++) {
+		for (int i = 0; first & letter(**entry); i++) {
 			const char *rest;
 
 			if (**entry != *beginnings[i])
