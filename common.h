@@ -556,31 +556,43 @@ int hooked_setsockopt64(
 
 /* ---- reading the environment ---- */
 
-/* The variables that are not a setting's number. */
-enum { WORDS, USE_KEEPALIVE, DEBUG, DEBUG_LIBDONTDIE, EVALUATE_ONCE, SWITCHES };
+/* The variables that are not a setting's number; libdontdie's in a row. */
+enum { WORDS, USE_KEEPALIVE, DEBUG_LIBDONTDIE, EVALUATE_ONCE, DEBUG, SWITCHES };
 
 static char switches[SWITCHES][NAME_SIZE] = {
 	[WORDS] = "KEEPALIVE",
 	[USE_KEEPALIVE] = "DD_USE_KEEPALIVE",
-	[DEBUG] = "LIBKEEPALIVE_DEBUG",
 	[DEBUG_LIBDONTDIE] = "DD_DEBUG",
 	[EVALUATE_ONCE] = "DD_EVAL_ENVIRONMENT_ONCE",
+	[DEBUG] = "LIBKEEPALIVE_DEBUG",
 };
 
 /*
- * What a vocabulary's variables begin with. The last beginning is that of
- * LIBKEEPALIVE_DEBUG.
+ * What the names begin with; the longer beginning first. A group has the names
+ * of the first settings, as many as "numbers", in one vocabulary, and some of
+ * the switches. libdontdie's groups come first, because its users may have the
+ * environment read at every call.
  */
-static char beginnings[VOCABULARIES + 1][sizeof("LIBKEEPALIVE_")] = {
-	[THIS_LIBRARY] = "TCP_",
-	[LIBKEEPALIVE_0_3] = "KEEP",
-	[LIBDONTDIE] = "DD_",
-	[VOCABULARIES] = "LIBKEEPALIVE_",
+#define GROUPS 5
+static struct group {
+	char beginning[sizeof("DD_TCP_KEEPALIVE_")];
+	unsigned char vocabulary, numbers;
+	unsigned char first_switch, switches;
+} groups[GROUPS] = {
+	{"DD_TCP_KEEPALIVE_", LIBDONTDIE, TIMES, 0, 0},
+	{"DD_", LIBDONTDIE, 0, USE_KEEPALIVE, 3},
+	{"KEEP", LIBKEEPALIVE_0_3, TIMES, WORDS, 1},
+	{"TCP_", THIS_LIBRARY, KEEPALIVE, 0, 0},
+	{"LIBKEEPALIVE_", THIS_LIBRARY, 0, DEBUG, 1},
 };
 
-/* The values of these variables; NULL where one is not set. */
+/*
+ * The values of these variables. A number counts only if the vocabulary has the
+ * setting's bit in "named". A switch that is not set is NULL.
+ */
 struct environment {
-	const char *numbers[SETTINGS][VOCABULARIES];
+	unsigned int named[VOCABULARIES];
+	const char *numbers[VOCABULARIES][SETTINGS];
 	const char *switches[SWITCHES];
 };
 
@@ -591,7 +603,7 @@ struct environment {
 extern char **entries __asm__("__environ");
 
 /* Returns what follows a text's beginning; NULL where it begins otherwise. */
-static const char *behind(const char *text, const char *beginning)
+INLINE const char *behind(const char *text, const char *beginning)
 {
 	for (; *beginning; text++, beginning++)
 		if (*text != *beginning)
@@ -607,91 +619,104 @@ static bool equals(const char *value, const char *expected)
 	return rest && !*rest;
 }
 
-/*
- * Returns whether an entry, whose name has this length, has this name. It is
- * compared from its end, where the names differ.
- */
-INLINE bool is_named(const char *entry, size_t length, const char *name)
+/* Returns the value of an entry that has this name; NULL where it has not. */
+INLINE const char *value_in(const char *entry, const char *name)
 {
-	if (length >= NAME_SIZE || name[length])
-		return false;
-	while (length > 0 && name[length - 1] == entry[length - 1])
-		length--;
-	return length == 0;
+	const char *end = behind(entry, name);
+
+	return end && *end == '=' ? end + 1 : NULL;
 }
 
 /*
- * Stores the value of an entry that has one of the beginnings. Of a name that
- * stands twice the first counts.
+ * Stores the value of an entry that has a group's beginning. Takes the
+ * beginning's length. Of a name that stands twice the first counts.
  */
-static void store(struct environment *found, const char *entry, int beginning)
+static void store(struct environment *found, const struct group *group,
+	const char *entry, size_t length)
 {
-	const char *end = entry, **value = NULL;
-	size_t length;
+	int vocabulary = group->vocabulary;
+	int end = group->first_switch + group->switches;
+	const char *value;
 
-	while (*end && *end != '=')
-		end++;
-	length = (size_t)(end - entry);
-	for (int i = 0; i < KEEPALIVE && beginning < VOCABULARIES; i++)
-		if (is_named(entry, length, table[i].names[beginning])) {
-			value = &found->numbers[i][beginning];
-			break;
-		}
-	for (int i = 0; i < SWITCHES && !value; i++)
-		if (is_named(entry, length, switches[i]))
-			value = &found->switches[i];
-	if (value && !*value && *end)
-		*value = end + 1;
+	for (int i = 0; i < group->numbers; i++) {
+		value = value_in(
+			entry + length, &table[i].names[vocabulary][length]);
+		if (!value)
+			continue;
+		if (!(found->named[vocabulary] & BIT(i)))
+			found->numbers[vocabulary][i] = value;
+		found->named[vocabulary] |= BIT(i);
+		return;
+	}
+	for (int i = group->first_switch; i < end; i++) {
+		value = value_in(entry + length, &switches[i][length]);
+		if (value && !found->switches[i])
+			found->switches[i] = value;
+	}
 }
 
-/* Returns a bit for a capital letter, and 0 for every other character. */
-INLINE unsigned int letter(char c)
+/* Returns a bit for a character. No two of A to Z, 0 to 9 and _ share one. */
+INLINE uint64_t bit_of(char c)
 {
-	return c >= 'A' && c <= 'Z' ? 1U << (c - 'A') : 0;
+	return (uint64_t)1 << (c & 63);
 }
 
-/* Returns the letters that come after a beginning of this length. */
-static unsigned int letters_behind(int beginning, size_t length)
+/* Returns the letters that come after a group's beginning of this length. */
+static uint64_t letters_behind(const struct group *group, size_t length)
 {
-	unsigned int letters = 0;
+	int end = group->first_switch + group->switches;
+	uint64_t letters = 0;
 
-	for (int i = 0; i < KEEPALIVE && beginning < VOCABULARIES; i++)
-		letters |= letter(table[i].names[beginning][length]);
-	for (int i = 0; i < SWITCHES; i++)
-		if (*switches[i] == *beginnings[beginning])
-			letters |= letter(switches[i][length]);
+	for (int i = 0; i < group->numbers; i++)
+		letters |= bit_of(table[i].names[group->vocabulary][length]);
+	for (int i = group->first_switch; i < end; i++)
+		letters |= bit_of(switches[i][length]);
 	return letters;
 }
 
 /*
+ * Stores the value of an entry that may have one of the names. The letters
+ * behind each group's beginning are found when they are first needed, and are
+ * 0 until then.
+ */
+INLINE void read_entry(
+	struct environment *found, uint64_t letters[GROUPS], const char *entry)
+{
+	for (int i = 0; i < GROUPS; i++) {
+		const char *beginning = groups[i].beginning;
+		const char *rest =
+			*entry == *beginning ? behind(entry, beginning) : NULL;
+		size_t length;
+
+		if (!rest)
+			continue;
+		length = (size_t)(rest - entry);
+		if (!letters[i])
+			letters[i] = letters_behind(&groups[i], length);
+		if (letters[i] & bit_of(*rest))
+			store(found, &groups[i], entry, length);
+		return;
+	}
+}
+
+/*
  * Goes over the environment once; NULL is an empty one. Kubernetes puts seven
- * variables into it for each service, and there may be thousands. The beginning
- * of an entry and the letter behind it tell most of them apart. An entry with
- * one of the first letters stops the inner loop at the beginning that has it.
+ * variables into it for each service, and there may be thousands. The first
+ * letter, the beginning and the letter behind it tell most of them apart.
  */
 static void read_environment(struct environment *found, char **entry)
 {
-	unsigned int letters[VOCABULARIES + 1] = {0}, first = 0;
+	uint64_t letters[GROUPS] = {0}, first = 0;
 
-	*found = (struct environment){0};
-	for (int i = 0; i <= VOCABULARIES; i++)
-		first |= letter(*beginnings[i]);
+	for (int i = 0; i < VOCABULARIES; i++)
+		found->named[i] = 0;
+	for (int i = 0; i < SWITCHES; i++)
+		found->switches[i] = NULL;
+	for (int i = 0; i < GROUPS; i++)
+		first |= bit_of(*groups[i].beginning);
 	for (; entry && *entry; entry++)
-		for (int i = 0; first & letter(**entry); i++) {
-			const char *rest;
-
-			if (**entry != *beginnings[i])
-				continue;
-			rest = behind(*entry, beginnings[i]);
-			if (!rest)
-				break;
-			if (letters[i] == 0)
-				letters[i] = letters_behind(
-					i, (size_t)(rest - *entry));
-			if (letters[i] & letter(*rest))
-				store(found, *entry, i);
-			break;
-		}
+		if (first & bit_of(**entry))
+			read_entry(found, letters, *entry);
 }
 
 /*
@@ -741,35 +766,41 @@ static bool parse(const char *text, const struct setting *setting, int *value)
 static void report(
 	const struct setting *setting, const char *name, const char *value);
 
-/*
- * Returns a setting's value by all its names, of which the leftmost one that
- * has a good value counts, or UNSET. An empty variable counts as not set. Adds
- * the older libraries whose variables were met.
- */
 #define UNSET INT_MIN
-static int read_number(const struct setting *setting,
-	const char *const texts[VOCABULARIES], unsigned char *older,
-	bool reports)
-{
-	int value = UNSET;
 
-	for (int i = VOCABULARIES - 1; i >= 0; i--) {
-		if (!texts[i] || !*texts[i])
-			continue;
-		if (parse(texts[i], setting, &value))
-			*older |= (unsigned char)i;
-		else if (reports)
-			report(setting, setting->names[i], texts[i]);
-	}
-	return value;
+/*
+ * Reads the values of the settings; UNSET where there is none. The leftmost of
+ * a setting's names that has a good value counts. An empty variable counts as
+ * not set. Returns the older libraries whose variables were met.
+ */
+static unsigned char read_numbers(int values[SETTINGS],
+	const struct environment *environment, bool reports)
+{
+	int older = THIS_LIBRARY;
+
+	for (int i = 0; i < SETTINGS; i++)
+		values[i] = UNSET;
+	for (int v = VOCABULARIES - 1; v >= 0; v--)
+		for (int i = 0; environment->named[v] >> i; i++) {
+			const char *text = environment->numbers[v][i];
+
+			if (!(environment->named[v] & BIT(i)) ||
+				!(table[i].calls & CALLS) || !*text)
+				continue;
+			if (parse(text, &table[i], &values[i]))
+				older |= v;
+			else if (reports)
+				report(&table[i], table[i].names[v], text);
+		}
+	return (unsigned char)older;
 }
 
 /*
- * Reads all settings but debug into a struct that is 0, except for the older
- * libraries that are known already. An older library's variable brings that
- * library's behaviour: what nobody named is left to the system.
+ * Reads all settings but debug. Takes the older libraries that are known
+ * already. An older library's variable brings that library's behaviour: what
+ * nobody named is left to the system.
  */
-static void read_settings(struct settings *settings,
+static void read_settings(struct settings *settings, unsigned char older,
 	const struct environment *environment, bool reports)
 {
 	const char *words = environment->switches[WORDS];
@@ -779,28 +810,22 @@ static void read_settings(struct settings *settings,
 
 	settings->off = uses_none || has_word(words, "off");
 	settings->force = !settings->off && has_word(words, "force");
+	settings->follows = false;
 	settings->read_at_every_call =
 		equals(environment->switches[EVALUATE_ONCE], "0");
 	if (uses_none || settings->read_at_every_call ||
 		equals(environment->switches[DEBUG_LIBDONTDIE], "1"))
-		settings->older |= LIBDONTDIE;
-	for (int i = 0; i < SETTINGS; i++)
-		if (table[i].calls & CALLS)
-			values[i] = read_number(&table[i],
-				environment->numbers[i], &settings->older,
-				reports && !settings->off);
-	settings->at_socket = settings->older || has_word(words, "socket");
+		older |= LIBDONTDIE;
+	older |= read_numbers(values, environment, reports && !settings->off);
+	settings->older = older;
+	settings->at_socket = older || has_word(words, "socket");
 
-	for (int i = 0; i < SETTINGS && !settings->off; i++) {
-		int value;
+	for (int i = 0; i < SETTINGS; i++) {
+		bool is_set_here = !settings->off && table[i].calls & CALLS;
+		int value = is_set_here ? values[i] : 0;
 
-		if (!(table[i].calls & CALLS))
-			continue;
-		value = values[i];
 		if (value == UNSET)
-			value = settings->older && i != KEEPALIVE
-					? 0
-					: table[i].initial;
+			value = older && i != KEEPALIVE ? 0 : table[i].initial;
 		if (i < TIMES)
 			settings->times[i] = value;
 		if (value == DERIVE) {
@@ -812,6 +837,7 @@ static void read_settings(struct settings *settings,
 				table[i].level, table[i].number, table[i].calls,
 				value};
 	}
+	option->level = 0;
 }
 
 /* ---- writing lines ---- */
@@ -1061,12 +1087,11 @@ RARE const struct settings *read_for_call(struct settings *own)
 	read_environment(&environment,
 		now == READ_AT_EVERY_CALL ? entries : readable_entries());
 	/* By now the constructor may have ended, in another thread. */
-	*own = (struct settings){
-		.older = now == READ_AT_EVERY_CALL ? LIBDONTDIE : 0,
-		.debug = now == NOT_STARTED ? debug_output(&environment)
-					    : at_start.debug,
-	};
-	read_settings(own, &environment, false);
+	own->debug = now == NOT_STARTED ? debug_output(&environment)
+					: at_start.debug;
+	read_settings(own,
+		now == READ_AT_EVERY_CALL ? LIBDONTDIE : THIS_LIBRARY,
+		&environment, false);
 	return own;
 }
 
@@ -1127,7 +1152,7 @@ static void start_with(const char *time)
 	look_up(&next_setsockopt64);
 #endif
 	at_start.debug = debug_output(&environment);
-	read_settings(&at_start, &environment, true);
+	read_settings(&at_start, THIS_LIBRARY, &environment, true);
 	atomic_store_explicit(&state,
 		at_start.read_at_every_call ? READ_AT_EVERY_CALL
 					    : READ_AT_START,

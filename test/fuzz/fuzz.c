@@ -203,7 +203,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 	static char text[4096];
 	static char *variables[65];
 	char **own = environ;
-	struct settings settings = {0};
+	struct settings settings;
 	struct environment environment;
 	size_t count = 0;
 
@@ -222,7 +222,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 	lines_heard = 0;
 	environ = variables;
 	read_environment(&environment, readable_entries());
-	read_settings(&settings, &environment, true);
+	memset(&settings, 0xa5, sizeof(settings)); /* as a stack may be */
+	read_settings(&settings, THIS_LIBRARY, &environment, true);
 	compare(&settings);
 	environ = own;
 	return 0;
