@@ -264,6 +264,7 @@ with_entries() {
 	[ "$(with_entries TCP_KEEPIDLE= TCP_KEEPIDLE=30)" = "15 15" ]
 	[ "$(with_entries TCP_KEEPIDLE=x TCP_KEEPIDLE=30 TCP_KEEPINTVL=7)" = \
 		"15 7" ]
+	[ "$(with_entries KEEPALIVE= KEEPALIVE=off)" = "15 15" ]
 }
 
 @test "the environment: entries without a value, without a name, and of any length" {
