@@ -49,6 +49,11 @@ takes_root() {
 	[ "$EUID" -eq 0 ] || skip "takes root"
 }
 
+# takes_descriptors N: many systems start with 1024, and let anybody have more.
+takes_descriptors() {
+	ulimit -n "$1" || skip "takes $1 descriptors"
+}
+
 # Kernels before 6.10 refuse keepalive's options there.
 needs_mptcp() {
 	[[ $("$call" socket m inet stream mptcp set m TCP_KEEPIDLE 2) == \

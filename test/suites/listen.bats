@@ -247,8 +247,7 @@ setsockopt = -1 ENOSYS" ]
 	local limit
 	limit=$(sed -n 's/^#define KNOWN_LISTENERS //p' \
 		"$top/keepalive_listen.c")
-	[ "$(ulimit -Hn)" -gt 5000 ]
-	ulimit -n 5000
+	takes_descriptors 5000
 	run -0 network_calls "$listen" "$call" socket s inet stream 0 \
 		dup2 l s $((limit - 1)) bind l 127.0.0.1:0 listen l \
 		socket c inet stream 0 connect c l accept a l

@@ -423,6 +423,7 @@ chained() {
 
 @test "listeners: a descriptor beyond those that are remembered" {
 	local number
+	takes_descriptors 10000
 	for number in 2047 2048 2049 4096 9999; do
 		run -0 preload "$listen" "$call" \
 			socket s inet stream 0 dup2 l s "$number" close s \
@@ -451,6 +452,7 @@ chained() {
 
 # bats test_tags=native
 @test "listeners: another one takes the number while accept() waits" {
+	takes_descriptors 3001
 	run -0 preload "$listen" timeout 60 /usr/bin/python3 -c '
 import ctypes, os, socket, threading, time
 libc = ctypes.CDLL(None)
