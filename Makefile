@@ -200,6 +200,8 @@ name && /^\t\t"/ {
 	for (i = 1; i <= count; i++) {
 		if (index(wanted[i], name "=") != 1)
 			continue
+		if (given[name]++)
+			fail(wanted[i] ": the name stands twice")
 		value = substr(wanted[i], length(name) + 2)
 		if (value !~ /^(-1|[0-9]+)$$/ || (value != 0 && \
 			(value + 0 < word[3] + 0 || value + 0 > word[4] + 0)))

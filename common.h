@@ -5,7 +5,8 @@
  * calls in place of the C library's function of the same name. The first half
  * follows one such call: the settings, the next definition, the socket, setting
  * the options, the program's own setsockopt(). The second half is the rest:
- * reading the environment, writing lines, the start.
+ * reading the environment, writing lines, the start. A hook begins with
+ * settings_now(), which returns the settings and stands under "the start".
  *
  * The file that includes this one defines:
  * - OBJECT, its name,
@@ -52,7 +53,7 @@ enum {
 	IDLE,
 	INTERVAL,
 	COUNT,
-	TIMES, /* the user timeout is derived from the settings before this */
+	TIMES, /* so many settings, called the times, make the user timeout */
 	USER_TIMEOUT = TIMES,
 	SEGMENT_SIZE,
 	WINDOW_CLAMP,
@@ -72,14 +73,13 @@ enum {
 	AT_LISTEN_AGAIN = 16, /* listen() on another process's listener */
 	AT_ACCEPT = 32,	      /* accept() from another process's listener */
 };
-#define AT_LISTENERS (AT_LISTEN | AT_LISTEN_AGAIN)
-#define AT_ALL (AT_SOCKET | AT_CONNECT | AT_LISTENERS | AT_ACCEPT)
+#define AT_ALL                                                                 \
+	(AT_SOCKET | AT_CONNECT | AT_LISTEN | AT_LISTEN_AGAIN | AT_ACCEPT)
 
 /* The older libraries' numbers are bits of "older" in struct settings, too. */
 enum { THIS_LIBRARY = 0, LIBKEEPALIVE_0_3 = 1, LIBDONTDIE = 2, VOCABULARIES };
 
-/* All names have this much room, so that any of them can be asked at any
- * length. */
+/* The room for a variable's name, by the longest one. */
 #define NAME_SIZE sizeof("DD_EVAL_ENVIRONMENT_ONCE")
 
 /*
@@ -89,9 +89,9 @@ enum { THIS_LIBRARY = 0, LIBKEEPALIVE_0_3 = 1, LIBDONTDIE = 2, VOCABULARIES };
 #define DERIVE (-1)
 
 /*
- * All that is known about a setting. 0 is in every range and leaves the option
- * as it is. The rest of a range is the kernel's: do_tcp_setsockopt() in
- * net/ipv4/tcp.c.
+ * All that is known about a setting. The value 0 is always allowed and leaves
+ * the option as it is. The range holds for every other value, and is the
+ * kernel's: do_tcp_setsockopt() in net/ipv4/tcp.c.
  *
  * Names are arrays, because the loader would have to relocate each pointer in
  * every process. The table is not const, because the loader makes one system
@@ -119,6 +119,7 @@ static struct setting {
 	[USER_TIMEOUT] = {{"TCP_USER_TIMEOUT"},
 		"ms", DERIVE, INT_MAX, DERIVE,
 		IPPROTO_TCP, TCP_USER_TIMEOUT, AT_ALL},
+	/* The handshake has settled it before accept(). */
 	[SEGMENT_SIZE] = {{"TCP_MAXSEG"},
 		"bytes", 88, 32767, 0,
 		IPPROTO_TCP, TCP_MAXSEG, AT_ALL & ~AT_ACCEPT},
@@ -142,7 +143,7 @@ static struct setting {
 #endif
 };
 
-/* An option to set. The last one of a list has level SOL_IP, which is 0. */
+/* An option to set. A list ends with an option of level 0. */
 struct option {
 	unsigned char setting;
 	unsigned char level, number;
@@ -167,7 +168,7 @@ struct settings {
 	bool off;
 	bool at_socket;
 	bool force;
-	bool follows; /* the user timeout, when the program sets a time */
+	bool follows; /* a derived user timeout, when the program sets a time */
 	bool read_at_every_call;
 	unsigned char older; /* libraries whose behaviour is asked for */
 	struct output debug;
@@ -191,8 +192,8 @@ struct outcome {
 };
 
 /*
- * Lines are explained at the end of this file. Where debug is off there are
- * none, and nobody calls these.
+ * The functions are near the end of this file. Check is_debugged() before a
+ * call of the two others.
  */
 static bool is_debugged(const struct settings *settings);
 __attribute__((format(printf, 4, 5))) RARE void write_line(
@@ -261,8 +262,8 @@ static int ask(int fd, int level, int number)
 }
 
 /*
- * Returns whether a socket is TCP. The socket is asked, because the program's
- * address may not be read. A raw socket of protocol TCP is not TCP.
+ * Returns whether a socket is TCP. The socket is asked, because reading the
+ * program's address could crash. A raw socket of protocol TCP is not TCP.
  */
 RARE bool is_tcp(int fd)
 {
@@ -322,7 +323,7 @@ RARE int derive_on(int fd, const int times[TIMES])
  * because a signal handler or another hook may set options meanwhile, and their
  * values have other addresses. No system call leaves such an errno.
  */
-INLINE int own_call(const void *value)
+INLINE int mark_of(const void *value)
 {
 	return INT_MIN | (int)((uintptr_t)value & INT_MAX);
 }
@@ -331,7 +332,7 @@ INLINE int own_call(const void *value)
 INLINE bool set_option(
 	__typeof__(&setsockopt) next, int fd, int level, int number, int value)
 {
-	errno = own_call(&value);
+	errno = mark_of(&value);
 	return next(fd, level, number, &value, sizeof(value)) == 0;
 }
 
@@ -394,8 +395,9 @@ static struct outcome prepare(
 static bool keeps(int fd, int setting);
 
 /*
- * With force, after the program has set an option: sets this library's value
- * again. That the socket took a TCP option tells that it is TCP.
+ * Runs with force after the program has set an option. Sets this library's
+ * value again. The socket need not be asked whether it is TCP, because it has
+ * just taken the program's TCP option.
  */
 static void keep(const struct settings *settings, int fd, int level, int number)
 {
@@ -470,25 +472,28 @@ static void follow(const struct settings *settings, int fd, int setting,
 	}
 }
 
+/* Explained under "the start". */
 static bool is_left_alone(int level, int number);
 static const struct settings *settings_now(struct settings *own);
 
 /*
- * Hands the call on. Afterwards sets the object's value again with force, or
- * lets a derived user timeout follow. If this object lets the user timeout
- * follow, it marks the program's call as its own, so that the other object does
- * not do the same again.
+ * Hands the call on. With force, the object's value is set again afterwards.
+ * Otherwise a derived user timeout may follow. The object then marks the
+ * program's call, so that the other object does not do the same again. With
+ * force it does not, because each object has a setting that the other one
+ * lacks. Two threads may do this on one socket at once. The manual says what
+ * can go wrong then, because only a lock would prevent it.
  */
 __attribute__((noinline)) static int set_and_see(__typeof__(&setsockopt) next,
 	int fd, int level, int number, const void *value, socklen_t length)
 {
-	int saved = errno, own_errno = own_call(value);
+	int saved = errno, mark = mark_of(value);
 	struct settings own;
 	const struct settings *settings;
 	int setting = TIMES, derived = 0, result;
 	int times[TIMES];
 
-	if (saved == own_errno)
+	if (saved == mark)
 		return next(fd, level, number, value, length);
 	settings = settings_now(&own);
 	if (settings->follows)
@@ -496,9 +501,9 @@ __attribute__((noinline)) static int set_and_see(__typeof__(&setsockopt) next,
 	if (setting != TIMES)
 		derived = derived_user_timeout(fd, times);
 
-	errno = setting == TIMES ? saved : own_errno;
+	errno = setting == TIMES ? saved : mark;
 	result = next(fd, level, number, value, length);
-	if (errno != own_errno)
+	if (errno != mark)
 		saved = errno;
 	if (result == 0 && settings->force)
 		keep(settings, fd, level, number);
@@ -510,8 +515,8 @@ __attribute__((noinline)) static int set_and_see(__typeof__(&setsockopt) next,
 
 /*
  * The hook, under either name. Where there is nothing to see to, the next
- * definition returns to the program itself, because a return after a system
- * call is mispredicted.
+ * definition returns to the program itself by a tail call, because a return
+ * after a system call is mispredicted.
  */
 INLINE int set_by_program(__typeof__(&setsockopt) next, int fd, int level,
 	int number, const void *value, socklen_t length)
@@ -849,6 +854,15 @@ static void read_settings(struct settings *settings, unsigned char older,
  * to a file of the program. The manual's DIAGNOSTICS lists what remains.
  */
 
+#define VERSION "1.0.0"
+#ifdef DEFAULTS
+#define BUILD VERSION " with " DEFAULTS_TEXT
+#define METADATA_DEFAULTS ",\"defaults\":\"" DEFAULTS_TEXT "\""
+#else
+#define BUILD VERSION
+#define METADATA_DEFAULTS
+#endif
+
 static bool is_debugged(const struct settings *settings)
 {
 	return settings->debug.fd != NOWHERE;
@@ -865,7 +879,9 @@ static char verdicts[][sizeof("inherits from listen()")] = {
 	[INHERITS] = "inherits from listen()",
 };
 
-/* Returns the file that fd is now: NOWHERE, of no device, where it is closed.
+/*
+ * Returns the output that a descriptor is now. If the descriptor is closed,
+ * this is NOWHERE, of device 0.
  */
 static struct output output_to(int fd)
 {
@@ -905,8 +921,8 @@ static struct output debug_output(const struct environment *environment)
 
 /*
  * Sends a line to the system's log. syslog() would wait and lock, and keep a
- * descriptor that the program may close and use for something else. Other
- * functions would come to our own hooks.
+ * descriptor that the program may close and use for something else. The
+ * C library's socket() and connect() would come to our own hooks.
  */
 static void log_line(const char *line, size_t length)
 {
@@ -964,7 +980,9 @@ RARE void write_line(const struct settings *settings, int fd, unsigned int set,
 	const struct option *option = settings->options;
 	const struct output *to = &settings->debug;
 	struct output now;
-	char line[768]; /* the longest takes 600, with all of make DEFAULTS */
+	/* Room for the longest text, the version and each setting. */
+	char line[300 + sizeof(BUILD) +
+		  SETTINGS * (NAME_SIZE + sizeof(" =-2147483648"))];
 	char *text = line + PRIORITY_LENGTH;
 	size_t size = sizeof(line) - PRIORITY_LENGTH;
 	size_t length;
@@ -1042,15 +1060,6 @@ static void report(
 
 /* ---- the start ---- */
 
-#define VERSION "1.0.0"
-#ifdef DEFAULTS
-#define BUILD VERSION " with " DEFAULTS_TEXT
-#define METADATA_DEFAULTS ",\"defaults\":\"" DEFAULTS_TEXT "\""
-#else
-#define BUILD VERSION
-#define METADATA_DEFAULTS
-#endif
-
 /*
  * Package metadata, by which `readelf -n` and a core dump tell the version. The
  * alignment is a note's; gcc would choose 32 on x86.
@@ -1083,10 +1092,16 @@ RARE const struct settings *read_for_call(struct settings *own)
 	unsigned char now = atomic_load_explicit(&state, memory_order_acquire);
 	struct environment environment;
 
-	/* Secure-execution mode never gets into the state of every call. */
+	/*
+	 * The state is never READ_AT_EVERY_CALL in secure-execution mode,
+	 * because no variable is read there.
+	 */
 	read_environment(&environment,
 		now == READ_AT_EVERY_CALL ? entries : readable_entries());
-	/* By now the constructor may have ended, in another thread. */
+	/*
+	 * In another thread the constructor may have ended meanwhile. Therefore
+	 * the state is not loaded again.
+	 */
 	own->debug = now == NOT_STARTED ? debug_output(&environment)
 					: at_start.debug;
 	read_settings(own,
@@ -1108,8 +1123,10 @@ INLINE const struct settings *settings_now(struct settings *own)
 		       : read_for_call(own);
 }
 
-/* Returns whether an option that the program sets is known to be its own
- * affair. */
+/*
+ * Returns whether this object has nothing to do when the program sets this
+ * option. Returns false where the settings are not known yet.
+ */
 INLINE bool is_left_alone(int level, int number)
 {
 	return atomic_load_explicit(&state, memory_order_acquire) ==
@@ -1118,7 +1135,7 @@ INLINE bool is_left_alone(int level, int number)
 	       (!at_start.follows || time_of(level, number) == TIMES);
 }
 
-/* By the older libraries whose behaviour is asked for. */
+/* The libraries whose variables are followed, by "older" of the settings. */
 static char vocabulary_names[][sizeof("libkeepalive 0.3 and libdontdie")] = {
 	[THIS_LIBRARY] = "libkeepalive",
 	[LIBKEEPALIVE_0_3] = "libkeepalive 0.3",
@@ -1127,12 +1144,12 @@ static char vocabulary_names[][sizeof("libkeepalive 0.3 and libdontdie")] = {
 };
 
 /* Writes debug's first line. */
-RARE void write_start(const char *time)
+RARE void write_start(const char *call)
 {
 	write_line(&at_start, -1, BIT(SETTINGS) - 1,
 		OBJECT " " BUILD ": %s, vocabulary of %s, at %s%s%s:",
 		at_start.off ? "off" : "on", vocabulary_names[at_start.older],
-		time, at_start.force ? ", by force" : "",
+		call, at_start.force ? ", by force" : "",
 		at_start.read_at_every_call ? ", read at every call" : "");
 }
 
@@ -1140,7 +1157,7 @@ RARE void write_start(const char *time)
  * The constructor's part: the settings that hold from now on. Takes the call at
  * which the options are set. errno survives.
  */
-static void start_with(const char *time)
+static void start_with(const char *call)
 {
 	int saved = errno;
 	struct environment environment;
@@ -1159,6 +1176,6 @@ static void start_with(const char *time)
 		memory_order_release);
 	if (is_debugged(&at_start))
 		write_start(at_start.at_socket && CALLS & AT_SOCKET ? "socket()"
-								    : time);
+								    : call);
 	errno = saved;
 }

@@ -69,6 +69,7 @@ EXPORT int socket(int domain, int type, int protocol)
 	return fd;
 }
 
+/* For the reason see TCP_SYNCNT in the table. */
 static bool keeps(int fd, int setting)
 {
 	return setting != SYN_COUNT || !is_listening(fd);

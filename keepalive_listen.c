@@ -50,6 +50,7 @@ EXPORT int listen(int fd, int backlog)
 	int saved = errno;
 	struct settings own;
 	const struct settings *settings = settings_now(&own);
+	/* A socket that did not listen before becomes a listener of ours. */
 	bool is_ours = !settings->off && (is_known(fd) || !is_listening(fd));
 	struct outcome outcome =
 		prepare(settings, fd, is_ours ? AT_LISTEN : AT_LISTEN_AGAIN);
@@ -70,9 +71,9 @@ EXPORT int listen(int fd, int backlog)
 
 /*
  * Runs after accept() and accept4(). Prepares the connection if it does not
- * inherit the options. The caller finds this out before accept(), because the
- * number may belong to another listener afterwards. Returns the connection.
- * errno survives.
+ * inherit the options. The caller looks the listener up before accept(),
+ * because another thread may give its number to another listener meanwhile.
+ * Returns the connection. errno survives.
  */
 static int accepted(const char *name, int listener, bool inherits, int fd)
 {
@@ -127,6 +128,7 @@ EXPORT int accept4(
 		"accept4", fd, inherits, next(fd, address, length, flags));
 }
 
+/* For the reason see TCP_DEFER_ACCEPT in the table. */
 static bool keeps(int fd, int setting)
 {
 	return setting != DEFER_ACCEPT || (is_known(fd) && is_listening(fd));

@@ -29,6 +29,8 @@ is_refused() {
 	is_refused TCP_MAXSEG=87 'TCP_MAXSEG=87: 0 or 88 to 32767 bytes are allowed'
 	is_refused TCP_USER_TIMEOUT=-2 \
 		'TCP_USER_TIMEOUT=-2: -1 to 2147483647 ms are allowed'
+	is_refused 'TCP_KEEPCNT=3 TCP_KEEPCNT=4' \
+		'TCP_KEEPCNT=4: the name stands twice'
 	is_refused TCP_KEEPINTVL= 'TCP_KEEPINTVL=: 0 to 32767 s are allowed'
 }
 
@@ -84,7 +86,7 @@ is_refused() {
 
 # Each with its greatest value, as the errors tell names and ranges.
 @test "defaults: debug's longest line has room for all of them" {
-	local all=() name room object
+	local all=() name room object text
 	run -2 --separate-stderr build DEFAULTS=NONE=0
 	for name in ${stderr_lines[0]#* with a NAME of }; do
 		run -2 --separate-stderr build DEFAULTS="$name=x"
@@ -93,16 +95,19 @@ is_refused() {
 	done
 	[ "${#all[@]}" -ge 8 ]
 	build DEFAULTS="${all[*]}"
-	room=$(sed -n 's/^\tchar line\[\([0-9]*\)\].*/\1/p' "$top/common.h")
+	room=$(sed -n 's/^\tchar line\[\([0-9]*\) + sizeof(BUILD) +$/\1/p' \
+		"$top/common.h")
 	for object in libkeepalive.so libkeepalive_listen.so; do
 		run -0 env "${all[@]}" KEEPIDLE=1 DD_TCP_KEEPALIVE_TIME=1 \
 			DD_EVAL_ENVIRONMENT_ONCE=0 KEEPALIVE=force \
 			LIBKEEPALIVE_DEBUG=1 LD_PRELOAD="$tree/$object" \
 			"$call" print started
 		has 0 "by force, read at every call" "${all[0]}" SO_KEEPALIVE=1
-		# The log's priority stands before it.
-		echo "${#lines[0]} of $room"
-		[ $((${#lines[0]} + 4)) -lt "$room" ]
+		# The version and the settings have room of their own.
+		text=${lines[0]%%" 1.0.0 "*}${lines[0]#*": on"}
+		text=${text%%": TCP_KEEPIDLE="*}
+		echo "${#text} of $room: $text"
+		[ $((${#text} + 30)) -lt "$room" ]
 	done
 }
 
