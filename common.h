@@ -3,10 +3,10 @@
 /*
  * What both objects share. A hook is a function of an object that the program
  * calls in place of the C library's function of the same name. The first half
- * follows one such call: the settings, the next definition, the socket, setting
- * the options, the program's own setsockopt(). The second half is the rest:
- * reading the environment, writing lines, the start. A hook begins with
- * settings_now(), which returns the settings and stands under "the start".
+ * follows one such call: the settings, the settings of a call, the next
+ * definition, the socket, setting the options, the program's own setsockopt().
+ * The second half is the rest: reading the environment, writing lines, the
+ * start.
  *
  * The file that includes this one defines:
  * - OBJECT, its name,
@@ -201,6 +201,33 @@ __attribute__((format(printf, 4, 5))) RARE void write_line(
 	const char *format, ...);
 RARE void write_refusal(
 	const struct settings *settings, int setting, int value);
+
+/* ---- the settings of a call ---- */
+
+/*
+ * How much of at_start may be used. Where the settings are read at every call,
+ * it is debug's output alone.
+ */
+enum { NOT_STARTED, READ_AT_EVERY_CALL, READ_AT_START };
+static atomic_uchar state;
+
+/* Only the constructor writes it, before it changes the state. */
+static struct settings at_start;
+
+RARE const struct settings *read_for_call(struct settings *own);
+
+/*
+ * Returns the settings for this call. They are read for it, when the
+ * environment says so, or when another library's constructor makes the call
+ * before ours has run.
+ */
+INLINE const struct settings *settings_now(struct settings *own)
+{
+	return atomic_load_explicit(&state, memory_order_acquire) ==
+			       READ_AT_START
+		       ? &at_start
+		       : read_for_call(own);
+}
 
 /* ---- the next definition ---- */
 
@@ -472,10 +499,6 @@ static void follow(const struct settings *settings, int fd, int setting,
 	}
 }
 
-/* Explained under "the start". */
-static bool is_left_alone(int level, int number);
-static const struct settings *settings_now(struct settings *own);
-
 /*
  * Hands the call on. With force, the object's value is set again afterwards.
  * Otherwise a derived user timeout may follow. The object then marks the
@@ -511,6 +534,18 @@ __attribute__((noinline)) static int set_and_see(__typeof__(&setsockopt) next,
 		follow(settings, fd, setting, times, derived);
 	errno = saved;
 	return result;
+}
+
+/*
+ * Returns whether this object has nothing to do when the program sets this
+ * option. Returns false where the settings are not known yet.
+ */
+INLINE bool is_left_alone(int level, int number)
+{
+	return atomic_load_explicit(&state, memory_order_acquire) ==
+		       READ_AT_START &&
+	       !at_start.force &&
+	       (!at_start.follows || time_of(level, number) == TIMES);
 }
 
 /*
@@ -1074,16 +1109,6 @@ __attribute__((
 } note = {4, sizeof(METADATA), 0xcafe1a7e, "FDO", METADATA};
 
 /*
- * How much of at_start may be used. Where the settings are read at every call,
- * it is debug's output alone.
- */
-enum { NOT_STARTED, READ_AT_EVERY_CALL, READ_AT_START };
-static atomic_uchar state;
-
-/* Only the constructor writes it, before it changes the state. */
-static struct settings at_start;
-
-/*
  * Reads the settings for one call into what the hook lends. Nothing is kept,
  * because that would take a lock.
  */
@@ -1108,31 +1133,6 @@ RARE const struct settings *read_for_call(struct settings *own)
 		now == READ_AT_EVERY_CALL ? LIBDONTDIE : THIS_LIBRARY,
 		&environment, false);
 	return own;
-}
-
-/*
- * Returns the settings for this call. They are read for it, when the
- * environment says so, or when another library's constructor makes the call
- * before ours has run.
- */
-INLINE const struct settings *settings_now(struct settings *own)
-{
-	return atomic_load_explicit(&state, memory_order_acquire) ==
-			       READ_AT_START
-		       ? &at_start
-		       : read_for_call(own);
-}
-
-/*
- * Returns whether this object has nothing to do when the program sets this
- * option. Returns false where the settings are not known yet.
- */
-INLINE bool is_left_alone(int level, int number)
-{
-	return atomic_load_explicit(&state, memory_order_acquire) ==
-		       READ_AT_START &&
-	       !at_start.force &&
-	       (!at_start.follows || time_of(level, number) == TIMES);
 }
 
 /* The libraries whose variables are followed, by "older" of the settings. */
