@@ -35,6 +35,28 @@ copy() {
 	[[ $output == *$'\e[1;31mdata -'*dropped* ]]
 }
 
+# The second packet is from after the first second, but is there before it ends.
+@test "demo: draws a line that comes in two parts, and each second in its order" {
+	# shellcheck disable=SC2016 # the inner shell expands it
+	run -0 bash -c '. <(sed "/^if .*--inside/,\$d; s|/run/packets|/dev/null|" "$0")
+		now=$((${EPOCHREALTIME%.*} + 1)) tail="seq 1, length 0"
+		{
+			printf "${now:0:1}"
+			sleep 1.2
+			echo "${now:1}.000000 resource ID 1, length 60"
+			echo "  10.0.1.2.40000 > 10.0.2.2.7000: Flags [S], $tail"
+			echo "$((now + 1)).050000 resource ID 1, length 60"
+			echo "  10.0.2.2.7000 > 10.0.1.2.40000: Flags [S.], $tail"
+			echo "say "
+		} | {
+			exec {events}<&0
+			paint
+		} | head -n 20' "$top/test/demo/firewall"
+	[[ ${lines[-3]} =~ ^'  0.00 s  SYN ---------------->'\ *$ ]]
+	[[ ${lines[-2]} =~ ^'  1.00 s  [######  ] 3.0 s left'\ *$ ]]
+	[[ ${lines[-1]} =~ ^'  1.05 s  <------------ SYN+ACK'\ *$ ]]
+}
+
 @test "demo: works for an ordinary user where user namespaces are allowed" {
 	takes_root
 	copy
