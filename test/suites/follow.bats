@@ -259,26 +259,7 @@ user_timeouts() {
 
 # bats test_tags=native
 @test "follow: bad pointers and short lengths get the kernel's answer" {
-	local answers='
-import ctypes, errno, socket
-libc = ctypes.CDLL(None, use_errno=True)
-s = socket.socket()
-libc.connect(s.fileno(), b"\x02\x00\x00\x01\x7f\x00\x00\x01" + bytes(8), 16)
-good = ctypes.byref(ctypes.c_int(300))
-for value, size in ((0, 4), (1, 4), (-1, 4), (good, 0), (good, 3),
-                    (good, -1), (good, 4), (good, 5)):
-    ctypes.set_errno(0)
-    r = libc.setsockopt(s.fileno(), 6, socket.TCP_KEEPIDLE,
-                        value if isinstance(value, type(good))
-                        else ctypes.c_void_p(value), size)
-    print(r, errno.errorcode.get(ctypes.get_errno()))
-'
-	run -0 preload "" /usr/bin/python3 -c "$answers"
-	[ "${#lines[@]}" = 8 ]
-	[[ $output == *EFAULT* && $output == *EINVAL* ]]
-	local plain=$output
-	run -0 preload "$both" /usr/bin/python3 -c "$answers"
-	[ "$output" = "$plain" ]
+	kernel_answers_bad_values
 }
 
 @test "follow: debug names what was replaced, and a refusal" {
