@@ -1,7 +1,8 @@
 # A system with programs of several kinds, and what its loaders do with an
 # object of another kind. I386, I386_TIME64, ARMHF, ARMHF_TIME64, MUSL and AARCH64
 # are copies of the tree that are built for these: test/tools/matrix has them, and
-# runs this.
+# runs this. I386_EMULATOR is a command that runs programs of I386, or is empty
+# where the kernel runs them.
 # Each test is a subshell (SC2030, SC2031).
 # shellcheck disable=SC2030,SC2031
 # bats file_tags=matrix
@@ -14,6 +15,16 @@ setup() {
 		"$AARCH64"; do
 		[ -e "$tree/libkeepalive.so" ]
 	done
+	read -ra on_i386 <<<"$I386_EMULATOR"
+}
+
+# preload_i386 OBJECT COMMAND...: as preload, for a program of I386.
+preload_i386() {
+	if [ "$I386_EMULATOR" ]; then
+		"${on_i386[@]}" -E LD_PRELOAD="$1" "${@:2}"
+	else
+		preload "$@"
+	fi
 }
 
 client_to=(socket l inet stream 0 bind l 127.0.0.1:0 listen l
@@ -33,21 +44,24 @@ warns() {
 
 @test "mixed: a program warns of an object of the other word size, and runs" {
 	warns ELFCLASS32 preload "$I386/libkeepalive.so" "$call"
-	warns ELFCLASS64 preload "$client" "$I386/test/build/call"
-	warns ELFCLASS64 preload "$MUSL/libkeepalive.so" "$I386/test/build/call"
-	warns ELFCLASS64 whole_system "$client" "$I386/test/build/call"
+	warns ELFCLASS64 preload_i386 "$client" "$I386/test/build/call"
+	warns ELFCLASS64 preload_i386 "$MUSL/libkeepalive.so" \
+		"$I386/test/build/call"
+	warns ELFCLASS64 whole_system "$client" "${on_i386[@]}" \
+		"$I386/test/build/call"
 }
 
 @test "mixed: by \$LIB in /etc/ld.so.preload each finds the object of its kind" {
-	local program
+	local system=(whole_system "$BATS_TEST_TMPDIR/\$LIB/libkeepalive.so")
 	install -D -t "$BATS_TEST_TMPDIR/lib/x86_64-linux-gnu" "$client"
 	install -D -t "$BATS_TEST_TMPDIR/lib32" "$I386/libkeepalive.so"
-	for program in "$call" "$I386/test/build/call"; do
-		run -0 whole_system "$BATS_TEST_TMPDIR/\$LIB/libkeepalive.so" \
-			"$program" "${client_to[@]}" options c
-		[ "${#lines[@]}" -eq 6 ]
-		has -1 "$defaults"
-	done
+	run -0 "${system[@]}" "$call" "${client_to[@]}" options c
+	[ "${#lines[@]}" -eq 6 ]
+	has -1 "$defaults"
+	run -0 "${system[@]}" "${on_i386[@]}" "$I386/test/build/call" \
+		"${client_to[@]}" options c
+	[ "${#lines[@]}" -eq 6 ]
+	has -1 "$defaults"
 }
 
 @test "mixed: no glibc program starts under an object that musl built" {
@@ -150,7 +164,7 @@ changed_under() {
 }
 
 @test "mixed: i386 programs with 32-bit and with 64-bit time" {
-	both_times '' "$I386" "$I386_TIME64"
+	both_times "$I386_EMULATOR" "$I386" "$I386_TIME64"
 }
 
 @test "mixed: armhf programs with 32-bit and with 64-bit time" {
